@@ -1,0 +1,33 @@
+"""Names and units of everything that is recorded, in one table.
+
+Names follow PyBaMM's idiom, ``"Quantity [unit]"`` with ``.`` between units.
+"""
+
+from __future__ import annotations
+
+UNITS: dict[str, str] = {
+    "Time [s]": "s",
+    "Voltage [V]": "V",
+    "Current density [A.m-2]": "A.m-2",
+    "C-rate": "1",
+    "Discharge capacity [A.h.m-2]": "A.h.m-2",
+    "Mean state of lithiation": "1",
+    "Minimum electrolyte concentration [mol.m-3]": "mol.m-3",
+    "Maximum electrolyte concentration [mol.m-3]": "mol.m-3",
+    "Lithium in solid [mol.m-2]": "mol.m-2",
+    "Lithium in electrolyte [mol.m-2]": "mol.m-2",
+    "Lithium balance error": "1",
+    "Step": "1",
+    "Cycle": "1",
+    "Gauge state of lithiation": "1",
+    "Gauge signal": "1",
+}
+"""Unit of every recorded variable; ``"1"`` is dimensionless."""
+
+
+def unit(name: str) -> str:
+    """Unit of the recorded variable ``name``; KeyError names the valid ones."""
+    try:
+        return UNITS[name]
+    except KeyError:
+        raise KeyError(f"no recorded variable {name!r}; known: {', '.join(UNITS)}") from None
