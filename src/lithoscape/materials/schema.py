@@ -15,11 +15,13 @@ to NumPy; x is the stoichiometry c_s/c_max of the set's own frame):
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
-from ..constants import REFERENCE_TEMPERATURE
+from ..constants import FARADAY, REFERENCE_TEMPERATURE
+from ..errors import InputError
+from . import checks
 
 Law = Callable[..., Any]
 
@@ -37,6 +39,11 @@ class Assumed:
     reason: str
     log: bool = False
 
+    def __post_init__(self) -> None:
+        checks.interval("assumed (low, high)", (self.low, self.high))
+        if self.log:
+            checks.positive("assumed low of a log-uniform prior", self.low)
+
 
 @dataclass(frozen=True)
 class Electrolyte:
@@ -50,6 +57,16 @@ class Electrolyte:
     thermodynamic_factor: Law | float = 1.0
     initial_concentration: float = 1000.0
     valid: tuple[float, float] = (0.0, 4000.0)
+    """Concentrations between which the laws are trusted [mol/m3]; a clamped
+    electrolyte evaluates its laws nowhere else."""
+
+    def __post_init__(self) -> None:
+        checks.law("electrolyte.conductivity", self.conductivity)
+        checks.law("electrolyte.diffusivity", self.diffusivity)
+        checks.law("electrolyte.transference", self.transference, constant_allowed=True)
+        checks.law("electrolyte.thermodynamic_factor", self.thermodynamic_factor, constant_allowed=True)
+        checks.positive("electrolyte.initial_concentration", self.initial_concentration, "mol/m3")
+        checks.interval("electrolyte.valid", self.valid, low=0.0)
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,15 @@ class ActiveMaterial:
     """Valid stoichiometry interval (lowest, highest) of the laws."""
     density: float | None = None
     """Crystal density [kg/m3], for loadings."""
+
+    def __post_init__(self) -> None:
+        checks.law("material.ocp", self.ocp)
+        checks.law("material.diffusivity", self.diffusivity, constant_allowed=True)
+        checks.law("material.exchange_current", self.exchange_current)
+        checks.positive("material.c_max", self.c_max, "mol/m3")
+        checks.interval("material.stoichiometry", self.stoichiometry, low=0.0, high=1.0)
+        if self.density is not None:
+            checks.positive("material.density", self.density, "kg/m3")
 
 
 @dataclass(frozen=True)
@@ -87,6 +113,44 @@ class Electrode:
     double_layer: float = 0.0
     """Double-layer capacitance [F/m2]; 0 switches it off."""
 
+    def __post_init__(self) -> None:
+        for name, unit in (("thickness", "m"), ("particle_radius", "m"), ("conductivity", "S/m")):
+            checks.positive(f"electrode.{name}", getattr(self, name), unit)
+        checks.fraction("electrode.porosity", self.porosity)
+        checks.fraction("electrode.active_fraction", self.active_fraction)
+        total = self.porosity + self.active_fraction
+        if total > 1.0 + 1e-12:
+            raise InputError(
+                "porosity + active_fraction exceeds 1",
+                field="electrode.porosity",
+                value=total,
+                remedy="Reduce one of them; what is left of 1 is binder and carbon.",
+            )
+        checks.not_negative("electrode.bruggeman_electrolyte", self.bruggeman_electrolyte)
+        checks.not_negative("electrode.bruggeman_solid", self.bruggeman_solid)
+        checks.not_negative("electrode.double_layer", self.double_layer)
+        checks.interval("electrode.initial_stoichiometry", (0.0, self.initial_stoichiometry), 0.0, 1.0)
+
+    @property
+    def surface_per_volume(self) -> float:
+        """Active surface per electrode volume of equal spheres, 3 eps_s / r [1/m]."""
+        return 3.0 * self.active_fraction / self.particle_radius
+
+    @property
+    def effective_conductivity(self) -> float:
+        """Electronic conductivity of the porous solid [S/m]."""
+        return self.conductivity * self.active_fraction**self.bruggeman_solid
+
+    @property
+    def transport_efficiency(self) -> float:
+        """eps/tau of the pore space."""
+        return self.porosity**self.bruggeman_electrolyte
+
+    @property
+    def capacity(self) -> float:
+        """Lithium sites per electrode area as charge, F c_max eps_s L [C/m2]."""
+        return FARADAY * self.material.c_max * self.active_fraction * self.thickness
+
 
 @dataclass(frozen=True)
 class LithiumMetal:
@@ -94,6 +158,9 @@ class LithiumMetal:
 
     exchange_current: Law
     citation: str
+
+    def __post_init__(self) -> None:
+        checks.law("lithium.exchange_current", self.exchange_current)
 
 
 @dataclass(frozen=True)
@@ -103,6 +170,16 @@ class Separator:
     thickness: float
     porosity: float
     bruggeman_electrolyte: float = 1.5
+
+    def __post_init__(self) -> None:
+        checks.positive("separator.thickness", self.thickness, "m")
+        checks.fraction("separator.porosity", self.porosity)
+        checks.not_negative("separator.bruggeman_electrolyte", self.bruggeman_electrolyte)
+
+    @property
+    def transport_efficiency(self) -> float:
+        """eps/tau of the separator."""
+        return self.porosity**self.bruggeman_electrolyte
 
 
 @dataclass(frozen=True)
@@ -117,8 +194,23 @@ class MaterialSet:
     electrolyte: Electrolyte
     temperature: float = REFERENCE_TEMPERATURE
     voltage_limits: tuple[float, float] = (2.5, 4.2)
-    assumed: Mapping[str, Assumed] = field(default_factory=lambda: MappingProxyType({}))
+    assumed: Mapping[str, Assumed] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """Dotted parameter name -> why it is only assumed, with its prior range."""
+
+    def __post_init__(self) -> None:
+        checks.positive("temperature", self.temperature, "K")
+        checks.interval("voltage_limits", self.voltage_limits)
+        for name, entry in self.assumed.items():
+            if not isinstance(entry, Assumed):
+                raise InputError(
+                    "must map a dotted name to Assumed(...)", field=f"assumed[{name!r}]", value=entry
+                )
+        object.__setattr__(self, "assumed", MappingProxyType(dict(self.assumed)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle through the constructor (a mapping proxy does not pickle)."""
+        values = [getattr(self, entry.name) for entry in fields(self)]
+        return type(self), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
 
     @property
     def is_half_cell(self) -> bool:
