@@ -1,0 +1,82 @@
+"""Fluxes and interface laws shared by all models, written as in the papers.
+
+Sign: current density i > 0 is anodic (oxidation; delithiation of the solid).
+Every function works with UFL expressions and, where it takes ``m``, with NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ufl
+
+from ..constants import FARADAY, thermal_voltage
+from ..materials.maths import NUMPY, Maths, ufl_maths
+from ..materials.schema import ActiveMaterial, Electrolyte
+
+CONCENTRATION_FLOOR = 1e-2
+"""Smallest electrolyte concentration the laws are evaluated at [mol/m3]."""
+
+STOICHIOMETRY_GUARD = (1e-3, 0.999)
+"""Interval the solid's laws are evaluated on; outside, U continues linearly."""
+
+GUARD_SLOPE = -20.0
+"""Slope of U beyond the guard [V]: steep enough to stop, gentle for Newton."""
+
+
+def floored(c_e: Any, m: Maths = NUMPY) -> Any:
+    """Electrolyte concentration kept above :data:`CONCENTRATION_FLOOR` [mol/m3]."""
+    return m.where_less(c_e, CONCENTRATION_FLOOR, CONCENTRATION_FLOOR, c_e)
+
+
+def guarded_ocp(material: ActiveMaterial, x: Any, m: Maths = NUMPY) -> Any:
+    """Open-circuit potential [V vs Li], continued linearly outside the guard."""
+    inside = m.clip(x, *STOICHIOMETRY_GUARD)
+    return material.ocp(inside, m) + GUARD_SLOPE * (x - inside)
+
+
+def guarded_exchange_current(material: ActiveMaterial, c_e: Any, x: Any, T: float, m: Maths = NUMPY) -> Any:
+    """Exchange current density [A/m2] at surface stoichiometry ``x``."""
+    inside = m.clip(x, *STOICHIOMETRY_GUARD)
+    return material.exchange_current(floored(c_e, m), inside * material.c_max, material.c_max, T, m)
+
+
+def limited_sinh(x: Any, limit: float = 20.0) -> Any:
+    """UFL sinh, continued linearly (C1) beyond ``limit`` so that Newton cannot overflow."""
+    m = ufl_maths()
+    inside = m.clip(x, -limit, limit)
+    return ufl.sinh(inside) + ufl.cosh(inside) * (x - inside)
+
+
+def butler_volmer(i0: Any, overpotential: Any, T: float) -> Any:
+    """Symmetric Butler-Volmer current i = 2 i0 sinh(F eta / 2RT) [A/m2], UFL."""
+    return 2 * i0 * limited_sinh(overpotential / (2 * thermal_voltage(T)))
+
+
+def electrolyte_value(law: Any, c_e: Any, T: float) -> Any:
+    """A transport property at UFL concentration ``c_e``; plain numbers pass through."""
+    return law(floored(c_e, ufl_maths()), T, ufl_maths()) if callable(law) else ufl.as_ufl(float(law))
+
+
+def ionic_current(electrolyte: Electrolyte, B: Any, c_e: Any, phi_e: Any, T: float) -> Any:
+    """Ionic current density [A/m2] of concentrated-solution theory.
+
+    i_e = -kappa B [grad phi_e - (2RT/F)(1 - t+)(1 + dln f/dln c) grad ln c_e],
+    B = eps/tau a tensor (Newman and Thomas-Alyea, Electrochemical Systems, ch. 12).
+    """
+    kappa = electrolyte_value(electrolyte.conductivity, c_e, T)
+    t_plus = electrolyte_value(electrolyte.transference, c_e, T)
+    tdf = electrolyte_value(electrolyte.thermodynamic_factor, c_e, T)
+    factor = 2 * thermal_voltage(T) * (1 - t_plus) * tdf
+    c = floored(c_e, ufl_maths())
+    return -kappa * ufl.dot(B, ufl.grad(phi_e) - factor / c * ufl.grad(c_e))
+
+
+def salt_diffusion(electrolyte: Electrolyte, B: Any, c_e: Any, T: float) -> Any:
+    """Diffusive salt flux -D_e B grad c_e [mol/(m2 s)]."""
+    return -electrolyte_value(electrolyte.diffusivity, c_e, T) * ufl.dot(B, ufl.grad(c_e))
+
+
+def lithium_flux(electrolyte: Electrolyte, N_salt: Any, i_e: Any, c_e: Any, T: float) -> Any:
+    """Lithium-ion flux N = -D_e B grad c_e + t+ i_e / F [mol/(m2 s)]."""
+    return N_salt + electrolyte_value(electrolyte.transference, c_e, T) * i_e / FARADAY

@@ -1,0 +1,122 @@
+"""The contract between models and solvers.
+
+A model hands over a :class:`Problem`: unknown fields ``u``, a storage ``q(u)``
+and a residual ``F(u)`` such that ``d q(u)/dt + F(u) = 0``, node-local states
+that are eliminated (:class:`Closure`), one electrical control row and the
+functionals to watch. Time stepping, steady solves and impedance all start
+from this one statement; no solver knows a model and no model knows a solver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import dolfinx_solver  # noqa: F401  (orders MPI before the compiled modules)
+import numpy as np
+from dolfinx import fem
+
+from .mesh.domain import Domain
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """One unknown field, in SI.
+
+    ``scale`` is its natural size, used for norms and for scaling the linear
+    system; ``row_scale`` that of its equation. ``constrained`` are local
+    degrees of freedom that keep the value the function has.
+    """
+
+    name: str
+    unit: str
+    function: fem.Function
+    scale: float
+    row_scale: float
+    differential: bool
+    constrained: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+
+
+class Closure(Protocol):
+    """States that live at single nodes and couple to the fields by one flux.
+
+    The residual contains the nodal function :attr:`flux` linearly. For given
+    nodal values of the fields ``inputs`` the closure finds the flux together
+    with its internal states, and the exact derivatives of the flux.
+    """
+
+    name: str
+    flux: fem.Function
+    inputs: tuple[int, ...]
+    nodes: np.ndarray
+    state: np.ndarray
+    """Internal states at the nodes, shape (nodes, states per node)."""
+
+    def begin(self, rate: float, history: np.ndarray) -> None:
+        """Fix ``d state/dt = rate * state + history`` for the coming solve."""
+
+    def update(self) -> tuple[np.ndarray, ...]:
+        """Set :attr:`flux` from the current fields; return d flux/d input at the nodes."""
+
+    def advance(self) -> np.ndarray:
+        """Internal states that belong to the current flux, shape of :attr:`state`."""
+
+    def guess(self) -> np.ndarray:
+        """Copy of the nodal flux, to restore after a failed attempt."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """The switchable row that says what the cycler imposes.
+
+    ``current``, ``voltage`` and ``power`` are the set points (A/m2, V, W/m2 of
+    cell area; discharge positive); exactly one of the ``weight_*`` is 1.
+    Changing them recompiles nothing.
+    """
+
+    current: fem.Constant
+    voltage: fem.Constant
+    power: fem.Constant
+    weight_current: fem.Constant
+    weight_voltage: fem.Constant
+    weight_power: fem.Constant
+
+    def impose(self, kind: str, value: float) -> None:
+        """Impose ``kind`` ("current", "voltage", "power") at ``value``."""
+        for name in ("current", "voltage", "power"):
+            getattr(self, f"weight_{name}").value = 1.0 if name == kind else 0.0
+        getattr(self, kind).value = value
+
+
+@dataclass(frozen=True)
+class Problem:
+    """d q(u)/dt + F(u) = 0 with node-local closures and one control row.
+
+    ``storage[i]`` (or None) and ``residual[i]`` are UFL forms tested with the
+    test function of ``unknowns[i]``. ``functionals`` are scalar forms;
+    "current" must be the discharge current integrated over the terminal, whose
+    size is ``area`` (m2, m or 1 for 3D, 2D, 1D). ``voltage`` reads the
+    terminal voltage from the unknowns.
+    """
+
+    domain: Domain
+    unknowns: tuple[Unknown, ...]
+    storage: tuple[Any, ...]
+    residual: tuple[Any, ...]
+    closures: tuple[Closure, ...]
+    control: Control
+    functionals: Mapping[str, Any]
+    area: float
+    terminal: int
+    """Index of the unknown that is minus the terminal voltage."""
+
+    def unknown(self, name: str) -> Unknown:
+        """The unknown of that name."""
+        return next(u for u in self.unknowns if u.name == name)
+
+    def voltage(self) -> float:
+        """Terminal voltage [V] (positive collector is the zero of potential)."""
+        function = self.unknowns[self.terminal].function
+        owned = function.function_space.dofmap.index_map.size_local
+        return -float(self.domain.comm.allreduce(float(function.x.array[:owned].sum())))

@@ -1,0 +1,99 @@
+"""Newton's method with a Jacobian kept as long as it contracts (chord steps)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .linear import DirectSolver
+from .system import System
+
+
+@dataclass(frozen=True)
+class NewtonOptions:
+    """Tolerances relative to the scales of the unknowns and equations."""
+
+    update: float = 1e-7
+    """Largest remaining error of any unknown, in its scale."""
+    residual: float = 1e-9
+    """Largest row residual, in its scale."""
+    iterations: int = 25
+    contraction: float = 0.35
+    """Refresh the Jacobian when an iteration contracts less than this."""
+
+
+@dataclass(frozen=True)
+class NewtonResult:
+    """How a solve ended."""
+
+    converged: bool
+    iterations: int
+    reason: str = ""
+
+
+class Newton:
+    """Solves ``rate q(u) + history + F(u) = 0`` from the fields' current values."""
+
+    def __init__(self, system: System, options: NewtonOptions | None = None) -> None:
+        self.system = system
+        self.options = options or NewtonOptions()
+        self.direct = DirectSolver(system.matrix)
+        self._rate = -1.0
+        self.factorisations = 0
+        self.iterations = 0
+
+    def forget(self) -> None:
+        """Drop the factorisation, so that the next solve starts from a fresh Jacobian."""
+        self._rate = -1.0
+
+    def solve(self, rate: float, history: np.ndarray) -> NewtonResult:
+        """Iterate; with a stale Jacobian first, then once more with a fresh one."""
+        start = self.system.get()
+        fluxes = [c.guess() for c in self.system.problem.closures]
+        stale = 0.7 * self._rate < rate < 1.4 * self._rate
+        result = self._iterate(rate, history, stale)
+        if not result.converged and stale:
+            self.system.set(start)
+            for closure, flux in zip(self.system.problem.closures, fluxes, strict=True):
+                closure.flux.x.array[:] = flux
+            result = self._iterate(rate, history, False)
+        if not result.converged:
+            self.forget()
+        return result
+
+    def _iterate(self, rate: float, history: np.ndarray, keep: bool) -> NewtonResult:
+        o, last, fresh = self.options, np.inf, False
+        floor = max(o.residual, 16 * np.finfo(float).eps * self.system.max_norm(self.system.scaled(history)))
+        for k in range(1, o.iterations + 1):
+            tangents = [closure.update() for closure in self.system.problem.closures]
+            residual = self.system.residual(rate, history)
+            size = self.system.max_norm(residual)
+            if not np.isfinite(size):
+                return NewtonResult(False, k, "residual is not finite")
+            if k > 1 and size < floor and self._remaining < o.update:
+                return NewtonResult(True, k)
+            if not keep:
+                if not self._refresh(rate, tangents):
+                    return NewtonResult(False, k, "singular Jacobian")
+                keep = fresh = True
+            update = self.direct.solve(residual)
+            norm = self.system.max_norm(update)
+            self.iterations += 1
+            ratio = norm / last if np.isfinite(last) else 0.0
+            self._remaining = norm * (ratio / (1 - ratio) if k > 1 and ratio < 0.9 else 1.0)
+            if not np.isfinite(norm) or (k > 3 and ratio > 2.0):
+                return NewtonResult(False, k, "updates grow")
+            if k > 1 and ratio > o.contraction:
+                if not fresh and ratio > 0.9:
+                    return NewtonResult(False, k, "stale Jacobian")
+                keep = False
+            self.system.add(update, -min(1.0, 40.0 / max(norm, 1e-300)))
+            last = norm
+        return NewtonResult(False, o.iterations, f"no convergence in {o.iterations} iterations")
+
+    def _refresh(self, rate: float, tangents: list[tuple[np.ndarray, ...]]) -> bool:
+        self.system.assemble(rate, tangents)
+        self._rate = rate
+        self.factorisations += 1
+        return self.direct.factorise()

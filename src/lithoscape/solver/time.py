@@ -1,0 +1,217 @@
+"""Variable-step BDF2 with predictor error control; state goes in and comes out.
+
+Leading coefficients and the error constant are those of the variable-step
+formula (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I,
+III.5). After a discontinuity the history is dropped and the first step is
+backward Euler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .newton import Newton, NewtonResult
+from .system import System
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that evolves, at one time."""
+
+    time: float
+    fields: list[np.ndarray]
+    internal: list[np.ndarray]
+    fluxes: list[np.ndarray]
+    stored: np.ndarray
+    """q(u), owned part."""
+    charge: float
+    """Discharge charge through the terminal since the start [A s per area unit]."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Past states, newest first; at most three, all since the last discontinuity."""
+
+    states: tuple[State, ...]
+
+    @property
+    def now(self) -> State:
+        """The newest state."""
+        return self.states[0]
+
+    def pushed(self, state: State) -> History:
+        """History with one more state."""
+        return History((state, *self.states[:2]))
+
+    def restarted(self) -> History:
+        """Only the newest state: after a discontinuity."""
+        return History((self.now,))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A tried step: its state, the estimated error (1 = tolerance), how Newton ended."""
+
+    state: State | None
+    error: float
+    newton: NewtonResult
+
+
+@dataclass(frozen=True)
+class TimeOptions:
+    """Tolerances of the local error, in the units of each unknown's scale."""
+
+    relative: float = 1e-4
+    """Allowed local error per step relative to the scale of an unknown."""
+    first_step: float = 1e-3
+    """First step after a discontinuity [s]."""
+    smallest: float = 1e-7
+    largest: float = 600.0
+    growth: float = 2.0
+
+
+@dataclass(frozen=True)
+class _Formula:
+    """(a0, a1, a2)/dt of d/dt, predictor weights, error constant."""
+
+    a: tuple[float, float, float]
+    weights: tuple[float, ...]
+    constant: float
+
+
+def _formula(times: list[float], new: float) -> _Formula:
+    h = new - times[0]
+    if len(times) == 1:
+        return _Formula((1 / h, -1 / h, 0.0), (1.0,), 0.0)
+    h1 = times[0] - times[1]
+    w = h / h1
+    linear = (1 + w, -w)
+    if len(times) == 2:
+        # one smooth step behind us: BDF2 is already usable, its error is judged as Euler's
+        bdf2 = ((1 + 2 * w) / (1 + w) / h, -(1 + w) / h, w * w / (1 + w) / h)
+        return _Formula(bdf2, linear, 0.5 * h / (0.5 * h + 0.5 * (h + h1)))
+    bdf2 = ((1 + 2 * w) / (1 + w) / h, -(1 + w) / h, w * w / (1 + w) / h)
+    h2 = times[1] - times[2]
+    local = h * h * (h + h1) ** 2 / (2 * h + h1)
+    predicted = h * (h + h1) * (h + h1 + h2)
+    t = times
+    quadratic = tuple(
+        np.prod([(new - t[j]) / (t[i] - t[j]) for j in range(3) if j != i]) for i in range(3)
+    )
+    return _Formula(bdf2, quadratic, local / (local + predicted))
+
+
+@dataclass
+class Stepper:
+    """Takes one implicit step at a time on a compiled system."""
+
+    system: System
+    newton: Newton
+    options: TimeOptions = field(default_factory=TimeOptions)
+
+    def initial(self) -> History:
+        """History that starts from the fields' and closures' present values."""
+        p = self.system.problem
+        state = State(
+            0.0,
+            self.system.get(),
+            [c.state.copy() for c in p.closures],
+            [c.guess() for c in p.closures],
+            self.system.storage(),
+            0.0,
+        )
+        return History((state,))
+
+    def load(self, state: State) -> None:
+        """Put a state into the problem's functions."""
+        self.system.set(state.fields)
+        for c, x, j in zip(self.system.problem.closures, state.internal, state.fluxes, strict=True):
+            c.state[:] = x
+            c.flux.x.array[:] = j
+
+    def attempt(self, history: History, dt: float) -> Attempt:
+        """Try a step of ``dt`` from ``history``; nothing is accepted here."""
+        past = history.states
+        f = _formula([s.time for s in past], past[0].time + dt)
+        old = (past[0], past[1] if len(past) > 1 else past[0])
+        predicted = [
+            sum(w * s.fields[i] for w, s in zip(f.weights, past, strict=False))
+            for i in range(len(past[0].fields))
+        ]
+        self._start(past, f, predicted)
+        for k, closure in enumerate(self.system.problem.closures):
+            closure.begin(f.a[0], f.a[1] * old[0].internal[k] + f.a[2] * old[1].internal[k])
+        result = self.newton.solve(f.a[0], f.a[1] * old[0].stored + f.a[2] * old[1].stored)
+        if not result.converged:
+            self.load(past[0])
+            return Attempt(None, np.inf, result)
+        state = self._collect(history, dt, f, old)
+        return Attempt(state, self._error(state, past, predicted, f), result)
+
+    def _start(self, past: tuple[State, ...], f: _Formula, predicted: list[np.ndarray]) -> None:
+        self.system.set(predicted)
+        for k, closure in enumerate(self.system.problem.closures):
+            closure.state[:] = past[0].internal[k]
+            closure.flux.x.array[:] = sum(
+                w * s.fluxes[k] for w, s in zip(f.weights, past, strict=False)
+            )
+
+    def _collect(self, history: History, dt: float, f: _Formula, old: tuple[State, State]) -> State:
+        p = self.system.problem
+        internal = [c.advance() for c in p.closures]
+        for c, x in zip(p.closures, internal, strict=True):
+            c.state[:] = x
+        current = self.system.functional("current")
+        charge = (current - f.a[1] * old[0].charge - f.a[2] * old[1].charge) / f.a[0]
+        return State(
+            history.now.time + dt,
+            self.system.get(),
+            internal,
+            [c.guess() for c in p.closures],
+            self.system.storage(),
+            charge,
+        )
+
+    def _error(
+        self, state: State, past: tuple[State, ...], predicted: list[np.ndarray], f: _Formula
+    ) -> float:
+        if f.constant == 0.0:
+            return 0.0
+        worst = 0.0
+        for i, unknown in enumerate(self.system.problem.unknowns):
+            gap = (state.fields[i] - predicted[i])[: self.system.owned[i]] / unknown.scale
+            worst = max(worst, float(np.max(np.abs(gap), initial=0.0)))
+        for k, x in enumerate(state.internal):
+            guess = sum(w * s.internal[k] for w, s in zip(f.weights, past, strict=False))
+            worst = max(worst, float(np.max(np.abs(x - guess), initial=0.0)))
+        return self.system.max_norm(np.array([worst])) * f.constant / self.options.relative
+
+    def frozen(self, history: History) -> History:
+        """Consistent potentials and fluxes for the present concentrations.
+
+        A vanishing Euler step moves only what has no inertia; concentrations
+        are put back afterwards, exactly.
+        """
+        now = history.now
+        attempt = self.attempt(history.restarted(), self.options.smallest)
+        if attempt.state is None:
+            raise ArithmeticError(attempt.newton.reason)
+        fields = [
+            old if u.differential else new
+            for u, old, new in zip(
+                self.system.problem.unknowns, now.fields, attempt.state.fields, strict=True
+            )
+        ]
+        state = State(now.time, fields, now.internal, attempt.state.fluxes, now.stored, now.charge)
+        self.load(state)
+        return History((state,))
+
+    def next_step(self, dt: float, error: float) -> float:
+        """Step size that a third-order local error suggests, within bounds."""
+        factor = 0.9 * max(error, 1e-8) ** (-1 / 3)
+        factor = min(self.options.growth, max(0.2, factor))
+        if 1.0 <= factor < 1.25:
+            factor = 1.0  # keep the Jacobian
+        return min(self.options.largest, dt * factor)
