@@ -96,7 +96,7 @@ def test_what_pybamm_reads_and_we_refuse(line: str, peer: Any) -> None:
     "line", ["Discharge at 1C", "Run for 1 hour", "Rest for 1 day", "Charge at 1 X for 1 h"]
 )
 def test_what_both_refuse(line: str, peer: Any) -> None:
-    with pytest.raises(Exception):  # noqa: B017, PT011 - PyBaMM raises several kinds
+    with pytest.raises(Exception):  # noqa: B017 - PyBaMM raises several kinds
         peer(line)
     with pytest.raises(InputError):
         parse_step(line)
