@@ -56,6 +56,7 @@ class LandesfeindConductivity:
     p: tuple[float, ...]
 
     def __call__(self, c_e: Any, T: Any, m: Maths = NUMPY) -> Any:
+        """Value at ``c_e`` [mol/m3], ``T`` [K]."""
         p1, p2, p3, p4, p5, p6 = self.p
         c = c_e / 1000.0
         hot = m.exp(1000.0 / T)
@@ -74,6 +75,7 @@ class LandesfeindDiffusivity:
     p: tuple[float, ...]
 
     def __call__(self, c_e: Any, T: Any, m: Maths = NUMPY) -> Any:
+        """Value at ``c_e`` [mol/m3], ``T`` [K]."""
         p1, p2, p3, p4 = self.p
         c = c_e / 1000.0
         return p1 * m.exp(p2 * c) * m.exp(p3 / T) * m.exp(p4 * c / T) * 1e-10
@@ -89,6 +91,7 @@ class LandesfeindCubic:
     p: tuple[float, ...]
 
     def __call__(self, c_e: Any, T: Any, m: Maths = NUMPY) -> Any:
+        """Value at ``c_e`` [mol/m3], ``T`` [K]."""
         p1, p2, p3, p4, p5, p6, p7, p8, p9 = self.p
         c = c_e / 1000.0
         linear = p1 + p2 * c + p3 * T
@@ -204,6 +207,25 @@ def landesfeind2019_ec_dmc(clamped: bool = True) -> Electrolyte:
     )
 
 
+def landesfeind2019_emc_fec(clamped: bool = True) -> Electrolyte:
+    """LiPF6 in EMC:FEC 19:1 w/w. Clamp: 1.5 M; the fitted t+ falls below zero near 2 M.
+
+    Source: Landesfeind and Gasteiger 2019, doi 10.1149/2.0571912jes.
+    """
+    return _assemble(
+        "Landesfeind2019_EMC_FEC_19_1",
+        _LANDESFEIND,
+        (
+            LandesfeindConductivity((2.51e-2, 1.75e2, 1.23, 2.05e-1, -8.81e-2, 2.83e-3)),
+            LandesfeindDiffusivity((5.86e2, 1.33, -1.38e3, -5.82e2)),
+            LandesfeindCubic((-1.22e1, -3.05, 8.38e-2, 1.78, 1.51e-3, -1.37e-4, -2.45e-2, -5.15e-3, 2.14e-5)),
+            LandesfeindCubic((3.22, -1.01e1, -1.58e-2, 6.12, 2.96e-2, 2.42e-5, -2.22e-1, -1.57e-2, 6.30e-6)),
+        ),
+        highest=1500.0,
+        clamped=clamped,
+    )
+
+
 def valoen2005(clamped: bool = True) -> Electrolyte:
     """LiPF6 in PC:EC:DMC 10:27:63 v/v (often miscalled EC:DMC). Clamp: 3 M.
 
@@ -240,6 +262,7 @@ _FACTORIES: dict[str, Callable[[bool], Electrolyte]] = {
     "Nyman2008": nyman2008,
     "Landesfeind2019_EC_EMC_3_7": landesfeind2019_ec_emc,
     "Landesfeind2019_EC_DMC_1_1": landesfeind2019_ec_dmc,
+    "Landesfeind2019_EMC_FEC_19_1": landesfeind2019_emc_fec,
     "Valoen2005": valoen2005,
     "Capiglia1999": capiglia1999,
 }
@@ -274,7 +297,7 @@ def _assemble(
 ) -> Electrolyte:
     """An electrolyte from its four laws, each clamped if asked for."""
 
-    def held(law: Law | float) -> Law | float:
+    def held(law: Any) -> Any:
         return Clamped(law, LOWEST, highest) if clamped and callable(law) else law
 
     conductivity, diffusivity, transference, factor = laws

@@ -128,6 +128,7 @@ class ReferenceExchange:
         checks.positive("exchange_current.c_e_ref", self.c_e_ref, "mol/m3")
 
     def __call__(self, c_e: Any, c_s: Any, c_max: Any, T: Any, m: Maths = NUMPY) -> Any:
+        """Value at ``c_e``, ``c_s``, ``c_max`` [mol/m3], ``T`` [K]."""
         x = c_s / c_max
         a = self.exponent
         value = self.i_ref * (c_e / self.c_e_ref) ** a * (2.0 * x) ** a * (2.0 - 2.0 * x) ** a

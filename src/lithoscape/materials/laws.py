@@ -36,6 +36,7 @@ class Clamped:
     high: float
 
     def __call__(self, c: Any, T: Any, m: Maths = NUMPY) -> Any:
+        """Value at the clamped ``c`` and ``T`` [K]."""
         return self.law(m.clip(c, self.low, self.high), T, m)
 
 
@@ -48,6 +49,7 @@ class Activated:
     reference: float = REFERENCE_TEMPERATURE
 
     def __call__(self, x: Any, T: Any, m: Maths = NUMPY) -> Any:
+        """Value at ``x``."""
         value = self.law(x, m) if callable(self.law) else self.law + 0.0 * x
         return value * arrhenius(self.energy, T, m, self.reference) if self.energy else value
 

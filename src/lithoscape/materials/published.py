@@ -98,7 +98,7 @@ def chen2020() -> MaterialSet:
 
 def chen2020_half() -> MaterialSet:
     """The positive electrode of Chen2020 against lithium metal (kinetics of Xu 2019)."""
-    return _half(chen2020(), "Chen2020_half")
+    return _half(chen2020(), "Chen2020_half", upper=4.3)
 
 
 def oregan2022() -> MaterialSet:
@@ -140,7 +140,7 @@ def oregan2022() -> MaterialSet:
 
 def oregan2022_half() -> MaterialSet:
     """The positive electrode of ORegan2022 against lithium metal (kinetics of Xu 2019)."""
-    return _half(oregan2022(), "ORegan2022_half")
+    return _half(oregan2022(), "ORegan2022_half", upper=4.4)
 
 
 def marquis2019() -> MaterialSet:
@@ -201,6 +201,12 @@ def _lgm50_negative(material: ActiveMaterial, initial: float) -> Electrode:
     )  # fmt: skip
 
 
-def _half(cell: MaterialSet, name: str) -> MaterialSet:
-    """The positive of ``cell`` against lithium metal, everything else unchanged."""
-    return replace(cell, name=name, citation=f"{cell.citation}; lithium: {XU}", negative=lithium_metal())
+def _half(cell: MaterialSet, name: str, upper: float) -> MaterialSet:
+    """The positive of ``cell`` against lithium metal, lower limit 2.5 V, else unchanged.
+
+    The upper limit has to rise: the same electrode state is some 0.1 V higher
+    against lithium than against graphite (4.27 V at the initial state).
+    """
+    citation = f"{cell.citation}; lithium: {XU}"
+    limits = (cell.voltage_limits[0], upper)
+    return replace(cell, name=name, citation=citation, negative=lithium_metal(), voltage_limits=limits)

@@ -121,7 +121,7 @@ def ocp_table(x: Any, y: Any, name: str = "ocp", citation: str = "") -> Table:
         falling = isotonic_regression(potential, increasing=False).x
         change = float(np.max(np.abs(falling - potential)))
         warnings.warn(
-            f"{name}: the table does not fall everywhere; changed by up to {1e3 * change:.2f} mV to make it so",
+            f"{name}: the table does not fall everywhere; changed by up to {1e3 * change:.2f} mV",
             stacklevel=2,
         )
         potential = falling
