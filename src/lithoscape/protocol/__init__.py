@@ -14,11 +14,12 @@ from .parse import parse_protocol, parse_step
 from .quantity import Base, Quantity
 from .sequence import Cycle, Sequence, Turn
 from .step import Step
-from .stop import Stop
+from .stop import Direction, Stop
 
 __all__ = [
     "Base",
     "Cycle",
+    "Direction",
     "Quantity",
     "Sequence",
     "Step",
