@@ -6,6 +6,7 @@ Workflow: ``cell = get_set("Chen2020_half")`` gives a frozen, validated set;
 ``cell.positive.material.ocp(x, ufl_maths())`` the same law in a form.
 """
 
+from .bpx import read_bpx, write_bpx
 from .change import change, value_at
 from .electrolyte import get_electrolyte, list_electrolytes
 from .kinetics import ReferenceExchange
@@ -21,6 +22,8 @@ from .schema import (
 )
 from .sets import get_set, list_sets
 from .tables import Table, ocp_table, packaged_ocp, read_table
+from .unit_cell import strauss2018_nmc622_volume_ratio
+from .window import charge_window, open_circuit_voltage, stoichiometry_window
 
 __all__ = [
     "NUMPY",
@@ -34,14 +37,20 @@ __all__ = [
     "Separator",
     "Table",
     "change",
+    "charge_window",
     "derivative",
     "get_electrolyte",
     "get_set",
     "list_electrolytes",
     "list_sets",
     "ocp_table",
+    "open_circuit_voltage",
     "packaged_ocp",
+    "read_bpx",
     "read_table",
+    "stoichiometry_window",
+    "strauss2018_nmc622_volume_ratio",
     "ufl_maths",
     "value_at",
+    "write_bpx",
 ]

@@ -72,7 +72,8 @@ def marquis2019_lco_ocp(x: Any, m: Maths = NUMPY) -> Any:
 def marquis2019_graphite_ocp(x: Any, m: Maths = NUMPY) -> Any:
     """Graphite MCMB 2528 [V], Dualfoil's fit.
 
-    Validity: about 0.01-0.95. Source: Dualfoil fit as used by Marquis et al. 2019,
+    Validity: about 0.01-0.95; the fit rises by 0.04 mV between x = 0.313 and 0.334
+    (kept as published). Source: Dualfoil fit as used by Marquis et al. 2019,
     doi 10.1149/2.0341915jes.
     """
     return (
