@@ -11,7 +11,7 @@ from ..errors import InputError, nearest
 from . import ocp, solid
 from .electrolyte import get_electrolyte
 from .kinetics import ReferenceExchange, oregan2022_nmc811_exchange_current
-from .published import OREGAN, XU, lithium_metal
+from .published import LITHIUM_ASSUMED, OREGAN, XU, lithium_metal
 from .schema import ActiveMaterial, Assumed, Electrode, MaterialSet, Separator
 from .tables import packaged_ocp
 
@@ -27,20 +27,19 @@ THICK_LOADING = 0.32
 THICK_THICKNESS = 195e-6
 """Dry thickness of the same electrode [m]."""
 
-_SHARED = {
+_SHARED = LITHIUM_ASSUMED | {
     "positive.bruggeman_electrolyte": Assumed(
         1.5, 4.0, "no transport measurement; 1.5 is the sphere-pack value, thick electrodes need more"
     ),
     "positive.conductivity": Assumed(
         0.17, 100.0, "effective electronic conductivity; open NMC sets span this range", log=True
     ),
+    "separator.bruggeman_electrolyte": Assumed(1.5, 2.5, "no transport measurement of the separator"),
+    "temperature": Assumed(293.15, 303.15, "room temperature, not stated"),
     "separator.thickness": Assumed(16e-6, 30e-6, "separator not stated; Celgard 2325 class"),
     "separator.porosity": Assumed(0.39, 0.55, "separator not stated; Celgard 2325 class"),
     "electrolyte": Assumed(
         0.0, 1.0, "mixing weight from Nyman2008 (0) to Landesfeind2019_EC_EMC_3_7 (1): run both"
-    ),
-    "negative.exchange_current": Assumed(
-        7.0, 700.0, "lithium i0 at 1 M [A/m2] of Xu 2019 with a factor 10 either way", log=True
     ),
 }
 
@@ -92,6 +91,7 @@ def _nmc622_priors() -> dict[str, Assumed]:
         "positive.material.c_max": Assumed(
             47500.0, 50500.0, "theoretical 276.5 mAh/g times 4.75 g/cm3, not measured"
         ),
+        "positive.material.density": Assumed(4600.0, 4800.0, "crystal density, not measured here"),
         "positive.material.diffusivity": Assumed(
             1e-15, 1e-14, "no open NMC622 measurement; range of NMC sets [m2/s]", log=True
         ),

@@ -12,13 +12,21 @@ from dataclasses import replace
 
 from . import kinetics, ocp, solid
 from .electrolyte import get_electrolyte
-from .schema import ActiveMaterial, Electrode, LithiumMetal, MaterialSet, Separator
+from .schema import ActiveMaterial, Assumed, Electrode, LithiumMetal, MaterialSet, Separator
 
 CHEN = "Chen et al. 2020, doi 10.1149/1945-7111/ab9050"
 OREGAN = "O'Regan et al. 2022, doi 10.1016/j.electacta.2022.140700"
 XU = "Xu et al. 2019, J. Electrochem. Soc. 166 A3456"
 MOHTAT = "Mohtat et al. 2020, doi 10.1149/1945-7111/aba5d1"
 MARQUIS = "Marquis et al. 2019, doi 10.1149/2.0341915jes"
+
+
+LITHIUM_ASSUMED = {
+    "negative.exchange_current": Assumed(
+        7.0, 700.0, "lithium i0 at 1 M [A/m2] taken from Xu 2019; a factor 10 either way", log=True
+    )
+}
+"""Flag of every half cell but Xu 2019's own: the lithium kinetics are borrowed."""
 
 
 def lithium_metal() -> LithiumMetal:
@@ -207,6 +215,11 @@ def _half(cell: MaterialSet, name: str, upper: float) -> MaterialSet:
     The upper limit has to rise: the same electrode state is some 0.1 V higher
     against lithium than against graphite (4.27 V at the initial state).
     """
-    citation = f"{cell.citation}; lithium: {XU}"
-    limits = (cell.voltage_limits[0], upper)
-    return replace(cell, name=name, citation=citation, negative=lithium_metal(), voltage_limits=limits)
+    return replace(
+        cell,
+        name=name,
+        citation=f"{cell.citation}; lithium: {XU}",
+        negative=lithium_metal(),
+        voltage_limits=(cell.voltage_limits[0], upper),
+        assumed=LITHIUM_ASSUMED,
+    )

@@ -43,10 +43,11 @@ def describe_set(name: str) -> Group:
     from rich.text import Text
 
     materials = get_set(name)
-    parameters = Table("Parameter", "Value", "Unit", "Note", title=f"{materials.name}", title_justify="left")
+    parameters = Table("Parameter", "Value", "Unit", "Note", title=materials.name, title_justify="left")
     parameters.columns[1].justify = "right"
     for row in parameter_rows(materials):
-        parameters.add_row(*row, style="yellow" if row[3].startswith("assumed") else None)
+        style = "yellow" if row[3].startswith("assumed") else None
+        parameters.add_row(*(Text(cell) for cell in row), style=style)
     parts: list[Any] = [parameters, Text(f"Source: {materials.citation}")]
     if materials.assumed:
         assumed = Table(
@@ -281,7 +282,7 @@ def _plot_electrolyte(axes: Any, materials: MaterialSet) -> None:
         axis.axvspan(high / 1000.0, top / 1000.0, color="0.93", lw=0)
         axis.plot(c[inside] / 1000.0, values[inside], color=_GREY, lw=1.6)
         axis.plot(c[c >= high] / 1000.0, values[c >= high], color=_GREY, lw=1.0, ls=":")
-        axis.set_title(f"{title}\n{electrolyte.name}" if axis is axes[1, 0] else f"{title}\n")
+        axis.set_title(title)
         axis.set_xlabel("salt concentration [mol/L]")
         axis.set_xlim(0.0, top / 1000.0)
         axis.set_ylim(0.0, 1.08 * float(np.max(values)))
