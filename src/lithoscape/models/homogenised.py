@@ -200,7 +200,9 @@ class _Forms:
             return salt, None, None, None
         layer = self._double_layer() * (self.phi_s - self.phi_e)
         t_plus = terms.electrolyte_value(self.cell.electrolyte.transference, self.c_e, self.cell.temperature)
-        salt = salt - (1 - t_plus if self._constant_transference() else 1) * layer / FARADAY * self.v * self.dn
+        salt = (
+            salt - (1 - t_plus if self._constant_transference() else 1) * layer / FARADAY * self.v * self.dn
+        )
         return salt, -layer * self.v * self.dn, layer * self.v * self.dn, None
 
     def residual(self) -> tuple[Any, ...]:

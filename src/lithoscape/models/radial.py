@@ -101,7 +101,5 @@ def affine_profile(
     rhs[:, 0] = source
     rhs[:, 1, -1] = -surface
     out = np.empty_like(rhs)
-    _batched_tridiagonal(
-        np.ascontiguousarray(-left), diagonal, np.ascontiguousarray(-right), rhs, out
-    )
+    _batched_tridiagonal(np.ascontiguousarray(-left), diagonal, np.ascontiguousarray(-right), rhs, out)
     return out[:, 0], out[:, 1]

@@ -17,11 +17,12 @@ from ..materials.schema import ActiveMaterial, Electrolyte
 CONCENTRATION_FLOOR = 1e-2
 """Smallest electrolyte concentration the laws are evaluated at [mol/m3]."""
 
-STOICHIOMETRY_GUARD = (1e-3, 0.999)
+STOICHIOMETRY_GUARD = (1e-6, 1 - 1e-6)
 """Interval the solid's laws are evaluated on; outside, U continues linearly."""
 
-GUARD_SLOPE = -20.0
-"""Slope of U beyond the guard [V]: steep enough to stop, gentle for Newton."""
+GUARD_SLOPE = -1e4
+"""Slope of U beyond the guard [V]: a volt is spent within 1e-4 of the guard, so
+that a full or empty surface ends a half-cycle at the right capacity."""
 
 
 def floored(c_e: Any, m: Maths = NUMPY) -> Any:

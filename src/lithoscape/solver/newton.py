@@ -9,6 +9,9 @@ import numpy as np
 from .linear import DirectSolver
 from .system import System
 
+_ROUND_OFF = 1e-11
+"""Scaled update below which an iteration only stirs round-off."""
+
 
 @dataclass(frozen=True)
 class NewtonOptions:
@@ -40,6 +43,7 @@ class Newton:
         self.options = options or NewtonOptions()
         self.direct = DirectSolver(system.matrix)
         self._rate = -1.0
+        self._remaining = np.inf
         self.factorisations = 0
         self.iterations = 0
 
@@ -63,7 +67,7 @@ class Newton:
         return result
 
     def _iterate(self, rate: float, history: np.ndarray, keep: bool) -> NewtonResult:
-        o, last, fresh = self.options, np.inf, False
+        o, last, norm, fresh = self.options, np.inf, np.inf, False
         floor = max(o.residual, 16 * np.finfo(float).eps * self.system.max_norm(self.system.scaled(history)))
         for k in range(1, o.iterations + 1):
             tangents = [closure.update() for closure in self.system.problem.closures]
@@ -71,7 +75,7 @@ class Newton:
             size = self.system.max_norm(residual)
             if not np.isfinite(size):
                 return NewtonResult(False, k, "residual is not finite")
-            if k > 1 and size < floor and self._remaining < o.update:
+            if k > 1 and self._remaining < o.update and (size < floor or norm < _ROUND_OFF):
                 return NewtonResult(True, k)
             if not keep:
                 if not self._refresh(rate, tangents):
@@ -82,7 +86,7 @@ class Newton:
             self.iterations += 1
             ratio = norm / last if np.isfinite(last) else 0.0
             self._remaining = norm * (ratio / (1 - ratio) if k > 1 and ratio < 0.9 else 1.0)
-            if not np.isfinite(norm) or (k > 3 and ratio > 2.0):
+            if not np.isfinite(norm) or (k > 3 and ratio > 2.0 and norm > o.update):
                 return NewtonResult(False, k, "updates grow")
             if k > 1 and ratio > o.contraction:
                 if not fresh and ratio > 0.9:

@@ -97,10 +97,16 @@ def _formula(times: list[float], new: float) -> _Formula:
     local = h * h * (h + h1) ** 2 / (2 * h + h1)
     predicted = h * (h + h1) * (h + h1 + h2)
     t = times
-    quadratic = tuple(
-        np.prod([(new - t[j]) / (t[i] - t[j]) for j in range(3) if j != i]) for i in range(3)
-    )
+    quadratic = tuple(np.prod([(new - t[j]) / (t[i] - t[j]) for j in range(3) if j != i]) for i in range(3))
     return _Formula(bdf2, quadratic, local / (local + predicted))
+
+
+def _combine(weights: tuple[float, ...], arrays: list[np.ndarray]) -> np.ndarray:
+    """Weighted sum over the newest arrays; there may be more arrays than weights."""
+    total = weights[0] * arrays[0]
+    for w, a in zip(weights[1:], arrays[1:], strict=False):
+        total += w * a
+    return total
 
 
 @dataclass
@@ -136,10 +142,7 @@ class Stepper:
         past = history.states
         f = _formula([s.time for s in past], past[0].time + dt)
         old = (past[0], past[1] if len(past) > 1 else past[0])
-        predicted = [
-            sum(w * s.fields[i] for w, s in zip(f.weights, past, strict=False))
-            for i in range(len(past[0].fields))
-        ]
+        predicted = [_combine(f.weights, [s.fields[i] for s in past]) for i in range(len(past[0].fields))]
         self._start(past, f, predicted)
         for k, closure in enumerate(self.system.problem.closures):
             closure.begin(f.a[0], f.a[1] * old[0].internal[k] + f.a[2] * old[1].internal[k])
@@ -154,9 +157,7 @@ class Stepper:
         self.system.set(predicted)
         for k, closure in enumerate(self.system.problem.closures):
             closure.state[:] = past[0].internal[k]
-            closure.flux.x.array[:] = sum(
-                w * s.fluxes[k] for w, s in zip(f.weights, past, strict=False)
-            )
+            closure.flux.x.array[:] = _combine(f.weights, [s.fluxes[k] for s in past])
 
     def _collect(self, history: History, dt: float, f: _Formula, old: tuple[State, State]) -> State:
         p = self.system.problem
@@ -184,7 +185,7 @@ class Stepper:
             gap = (state.fields[i] - predicted[i])[: self.system.owned[i]] / unknown.scale
             worst = max(worst, float(np.max(np.abs(gap), initial=0.0)))
         for k, x in enumerate(state.internal):
-            guess = sum(w * s.internal[k] for w, s in zip(f.weights, past, strict=False))
+            guess = _combine(f.weights, [s.internal[k] for s in past])
             worst = max(worst, float(np.max(np.abs(x - guess), initial=0.0)))
         return self.system.max_norm(np.array([worst])) * f.constant / self.options.relative
 

@@ -1,0 +1,83 @@
+"""Multi-channel-collimator XRD: a map of gauge volumes and the averages over it.
+
+The instrument sees the state of lithiation of the active material inside a
+gauge volume (Morrison et al., EES Batteries 2026, 10.1039/d6eb00017g). Here
+the volume is its beam cross-section; along the beam, parallel to the crack,
+the electrode is taken as uniform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..probe import Box
+
+
+@dataclass(frozen=True)
+class GaugeMap:
+    """Gauge volumes on a grid of depths and lateral positions.
+
+    Parameters
+    ----------
+    depths:
+        Distance from the separator-side surface to the beam's centre [m].
+    positions:
+        Lateral distance from the crack's centre [m]; negative ones are seen
+        mirrored, because the crack's mid-plane is a plane of symmetry.
+    beam:
+        Beam width and height [m].
+    groups:
+        Name -> positions averaged together ("near crack", "middle", "bulk").
+    """
+
+    depths: tuple[float, ...]
+    positions: tuple[float, ...]
+    beam: tuple[float, float]
+    groups: Mapping[str, tuple[float, ...]]
+
+    def __post_init__(self) -> None:
+        for name, members in self.groups.items():
+            for x in members:
+                if not np.any(np.isclose(self.positions, x, atol=1e-9)):
+                    raise InputError(
+                        "the group names a position that is not measured",
+                        field=f"instruments.gauge_map.groups.{name}",
+                        value=round(1e6 * x, 3),
+                        remedy="Use positions of the map [um]: "
+                        + ", ".join(f"{1e6 * p:g}" for p in self.positions),
+                    )
+
+    def boxes(self, surface: float) -> list[Box]:
+        """Boxes in mesh coordinates, depth-major; ``surface`` is the separator-side surface [m]."""
+        width, height = self.beam
+        return [
+            Box((x - width / 2, surface + d - height / 2), (x + width / 2, surface + d + height / 2), True)
+            for d in self.depths
+            for x in self.positions
+        ]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(depths, positions)."""
+        return len(self.depths), len(self.positions)
+
+    def group_average(self, name: str, sol: np.ndarray) -> np.ndarray:
+        """Plain mean over a group's points that give signal; ``sol`` has shape (..., depth, position)."""
+        members = [int(np.argmin(np.abs(np.asarray(self.positions) - x))) for x in self.groups[name]]
+        return mean_of_signal(sol[..., members])
+
+    def level_average(self, sol: np.ndarray) -> np.ndarray:
+        """Plain mean over all points of each depth that give signal."""
+        return mean_of_signal(sol)
+
+
+def mean_of_signal(sol: np.ndarray) -> np.ndarray:
+    """Mean over the last axis without NaN (points without active material); NaN if all are."""
+    seen = ~np.isnan(sol)
+    count = seen.sum(axis=-1)
+    total = np.where(seen, sol, 0.0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
