@@ -395,7 +395,7 @@ def write_bpx(
         the form's value at the initial concentration and x = 0.5 instead.
     """
     notes: list[str] = []
-    user: dict[str, Any] = {"description": "Lithoscape keys carry what BPX cannot say."}
+    user: dict[str, Any] = {}
     windows = dict(zip(("Positive", "Negative"), stoichiometry_window(materials), strict=True))
     low, high = windows["Positive"] or (0.0, 1.0)
     capacity = nominal_capacity or materials.positive.capacity * (high - low) * area / HOUR
@@ -498,6 +498,7 @@ def _write_electrode(
         "Particle radius [m]": electrode.particle_radius,
         "Surface area per unit volume [m-1]": electrode.surface_per_volume,
         "OCP [V]": _entry(material.ocp, material.stoichiometry),
+        "Entropic change coefficient [V.K-1]": 0.0,  # laws are isothermal; readers ask for it
         "Reaction rate constant [mol.m-2.s-1]": rate,
         "Reaction rate constant activation energy [J.mol-1]": energy,
     }

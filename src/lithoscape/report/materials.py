@@ -50,11 +50,10 @@ def describe_set(name: str) -> Group:
         parameters.add_row(*(Text(cell) for cell in row), style=style)
     parts: list[Any] = [parameters, Text(f"Source: {materials.citation}")]
     if materials.assumed:
-        assumed = Table(
-            "Assumed", "Low", "High", "Prior", "Reason", title="Not measured", title_justify="left"
-        )
+        assumed = Table("Assumed", "Low (SI)", "High (SI)", "Prior", "Reason", title="Not measured")
+        assumed.title_justify = "left"
         for path, entry in sorted(materials.assumed.items()):
-            assumed.add_row(path, f"{entry.low:g}", f"{entry.high:g}", _prior(entry), entry.reason)
+            assumed.add_row(path, f"{entry.low:g}", f"{entry.high:g}", _prior(entry), Text(entry.reason))
         parts.append(assumed)
     return Group(*parts)
 
@@ -164,9 +163,9 @@ def plot_set(name: str, path: str | Path) -> Path:
     materials, path = get_set(name), Path(path)
     figure = Figure(figsize=(11.0, 6.4), layout="constrained", dpi=150)
     axes = figure.subplots(2, 4)
-    figure.suptitle(
-        f"{materials.name}: laws at {materials.temperature:g} K", x=0.01, ha="left", weight="bold"
-    )
+    headline = f"{materials.name} at {materials.temperature:g} K, electrolyte {materials.electrolyte.name}"
+    figure.suptitle(headline, x=0.01, ha="left", weight="bold", fontsize=12)
+    figure.supxlabel("shaded: outside the stated validity; dotted: continuation used there", fontsize=9)
     _plot_solid(axes, materials)
     _plot_electrolyte(axes, materials)
     for axis in axes.flat:
@@ -192,6 +191,7 @@ def _plot_solid(axes: Any, materials: MaterialSet) -> None:
     potentials = [axes[0, 0], axes[0, 1]] if len(sides) == 2 else [axes[0, 0]]
     for axis, (side, electrode, colour) in zip(potentials, sides, strict=True):
         axis.set_title(f"Open-circuit potential [V vs Li]\n{electrode.material.name} ({side})")
+        axis.margins(y=0.08)
         _over_x(axis, electrode, electrode.material.ocp, colour)
     diffusion, exchange = (axes[0, 2], axes[0, 3]) if len(sides) == 2 else (axes[0, 1], axes[0, 2])
     diffusion.set_title("Solid diffusivity [m²/s]\n")
@@ -225,6 +225,7 @@ def _over_x(
     label: str = "",
     shade: bool = True,
 ) -> None:
+    """Draw a law of x: solid where valid, dotted (and the ground shaded) elsewhere."""
     low, high = electrode.material.stoichiometry
     inside = np.linspace(max(low, 2e-3), min(high, 0.998), 600)
     axis.plot(inside, law(inside), color=colour, lw=1.6, label=label or None)
