@@ -40,10 +40,10 @@ CONVERGED: dict[str, dict[str, int]] = {
 }
 """Points per x-domain and per particle radius (exponential mesh, stretch 2).
 
-On these meshes the voltage up to 99 % of the discharge is within 0.09 mV rms of
-the mesh-free limit at C/2, 1C and 3C. Two exceptions: the full cell at 3C runs
-into electrolyte depletion and needs x = 320 or more (see its docstring), and
-:func:`limit_in_x` removes what is left elsewhere (to 0.015 mV).
+On these meshes the voltage over 99 % of the discharge is within 0.09 mV rms of
+the mesh-free limit at C/2, 1C and 3C; :func:`limit_in_x` takes that to 0.02 mV.
+The exception is Chen2020 at 3C, where the electrolyte is depleted: 0.25 mV at
+x = 160, 0.12 mV at 320, 0.08 mV at 480; use ``limit_in_x(..., x=480)`` there.
 """
 
 
@@ -100,8 +100,7 @@ def full_cell_dfn(set_name: str, protocol: float | Sequence[str] = 1.0, **option
         C-rate of a constant-current discharge to the lower cut-off, or a list of
         experiment lines such as ``"Discharge at 1C until 2.5 V"``.
     options:
-        ``x``, ``r`` points (Chen2020 at 3C: pass ``x=320``, and do not use
-        :func:`limit_in_x`, the depletion front spoils its first-order law); ``stretch`` of the radial mesh towards the surface (0 =
+        ``x``, ``r`` points; ``stretch`` of the radial mesh towards the surface (0 =
         uniform); ``cut_off`` [V]; ``samples`` of the returned curve; ``tolerance``;
         ``bare`` removes PyBaMM's additions to the equations; ``parameters`` overrides.
     """
@@ -138,8 +137,8 @@ def _run(
 def limit_in_x(run: Callable[..., Discharge], set_name: str, c_rate: float, **options: Any) -> Discharge:
     """Constant-current discharge extrapolated to an infinitely fine x-mesh.
 
-    PyBaMM converges with the first power of 1/x where the electrolyte is not
-    depleted, whatever the order of its boundary extrapolation. Curves on half and on all of the points of
+    PyBaMM converges with the first power of 1/x, whatever the order of its
+    boundary extrapolation (from x = 80, with a depleted electrolyte from 240). Curves on half and on all of the points of
     ``CONVERGED`` (or of ``x``) are combined at equal fractions of their
     discharge times: 2 V(x) - V(x/2), and the end times likewise.
     """
