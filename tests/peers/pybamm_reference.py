@@ -138,9 +138,10 @@ def limit_in_x(run: Callable[..., Discharge], set_name: str, c_rate: float, **op
     """Constant-current discharge extrapolated to an infinitely fine x-mesh.
 
     PyBaMM converges with the first power of 1/x, whatever the order of its
-    boundary extrapolation (from x = 80, with a depleted electrolyte from 240). Curves on half and on all of the points of
-    ``CONVERGED`` (or of ``x``) are combined at equal fractions of their
-    discharge times: 2 V(x) - V(x/2), and the end times likewise.
+    boundary extrapolation (from x = 80, with a depleted electrolyte from 240).
+    Curves on half and on all of the points of ``CONVERGED`` (or of ``x``) are
+    combined at equal fractions of their discharge times: 2 V(x) - V(x/2), and
+    the end times likewise.
     """
     x = options.pop("x", None) or CONVERGED[set_name]["x"]
     fine, coarse = (run(set_name, c_rate, x=points, **options) for points in (x, x // 2))
