@@ -147,7 +147,7 @@ def _um(x: tuple[float, ...]) -> list[float]:
 
 def _basis(domain: Domain, points: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """P1 (Q1) basis values at points, shape (n, nodes per cell)."""
-    geometry_dofs = domain.mesh.geometry.dofmap
+    geometry_dofs = domain.mesh.geometry.dofmaps[0]
     cmap = domain.mesh.geometry.cmap
     nodes = geometry_dofs.shape[1]
     values = np.empty((cells.size, nodes))

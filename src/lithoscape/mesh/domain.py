@@ -85,7 +85,7 @@ class Domain:
 
     def _bytes(self) -> bytes:
         nodes = np.round(self.mesh.geometry.x, 12).tobytes()
-        return nodes + self.mesh.geometry.dofmap.tobytes() + self.cell_tags.values.tobytes()
+        return nodes + self.mesh.geometry.dofmaps[0].tobytes() + self.cell_tags.values.tobytes()
 
 
 def _lookup(table: Mapping[str, int], name: str, kind: str) -> int:

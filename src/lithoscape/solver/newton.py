@@ -67,31 +67,29 @@ class Newton:
         return result
 
     def _iterate(self, rate: float, history: np.ndarray, keep: bool) -> NewtonResult:
-        o, last, norm, fresh = self.options, np.inf, np.inf, False
-        floor = max(o.residual, 16 * np.finfo(float).eps * self.system.max_norm(self.system.scaled(history)))
+        o, last, norm, growths, age = self.options, np.inf, np.inf, 0, 1
+        noise = 16 * np.finfo(float).eps * self.system.max_norm(self.system.scaled(history))
         for k in range(1, o.iterations + 1):
             tangents = [closure.update() for closure in self.system.problem.closures]
             residual = self.system.residual(rate, history)
             size = self.system.max_norm(residual)
             if not np.isfinite(size):
-                return NewtonResult(False, k, "residual is not finite")
-            if k > 1 and self._remaining < o.update and (size < floor or norm < _ROUND_OFF):
+                return NewtonResult(False, k, "the residual is not finite")
+            small = size < max(o.residual, noise) or norm < _ROUND_OFF
+            if k > 1 and small and self._remaining < o.update:
                 return NewtonResult(True, k)
-            if not keep:
-                if not self._refresh(rate, tangents):
-                    return NewtonResult(False, k, "singular Jacobian")
-                keep = fresh = True
+            if not keep and not self._refresh(rate, tangents):
+                return NewtonResult(False, k, "the Jacobian is singular")
+            age, keep = (age + 1, True) if keep else (0, True)
             update = self.direct.solve(residual)
             norm = self.system.max_norm(update)
             self.iterations += 1
-            ratio = norm / last if np.isfinite(last) else 0.0
-            self._remaining = norm * (ratio / (1 - ratio) if k > 1 and ratio < 0.9 else 1.0)
-            if not np.isfinite(norm) or (k > 3 and ratio > 2.0 and norm > o.update):
-                return NewtonResult(False, k, "updates grow")
-            if k > 1 and ratio > o.contraction:
-                if not fresh and ratio > 0.9:
-                    return NewtonResult(False, k, "stale Jacobian")
-                keep = False
+            ratio = norm / last if k > 1 else 0.0
+            self._remaining = norm * (ratio / (1 - ratio) if 0 < ratio < 0.9 else 1.0)
+            growths += ratio > 1.0 and age == 0 and norm > o.update
+            if not np.isfinite(norm) or growths > 3:
+                return NewtonResult(False, k, "Newton's updates grow")
+            keep = ratio <= o.contraction or norm < _ROUND_OFF
             self.system.add(update, -min(1.0, 40.0 / max(norm, 1e-300)))
             last = norm
         return NewtonResult(False, o.iterations, f"no convergence in {o.iterations} iterations")
