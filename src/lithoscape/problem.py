@@ -25,8 +25,9 @@ class Unknown:
     """One unknown field, in SI.
 
     ``scale`` is its natural size, used for norms and for scaling the linear
-    system; ``row_scale`` that of its equation. ``constrained`` are local
-    degrees of freedom that keep the value the function has.
+    system; ``row_scale`` that of its equation; ``error_scale`` what the time
+    step's relative tolerance refers to. ``constrained`` are local degrees of
+    freedom that keep the value the function has.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Unknown:
     function: fem.Function
     scale: float
     row_scale: float
+    error_scale: float
     differential: bool
     constrained: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 

@@ -48,6 +48,7 @@ class DirectSolver:
     def _create(self) -> PETSc.KSP:
         ksp = PETSc.KSP().create(self.comm)
         ksp.setType(PETSc.KSP.Type.PREONLY)
+        ksp.setOperators(self.matrix)
         pc = ksp.getPC()
         pc.setType(PETSc.PC.Type.LU)
         rows = self.matrix.getSize()[0]

@@ -64,7 +64,7 @@ class TimeOptions:
     """Tolerances of the local error, in the units of each unknown's scale."""
 
     relative: float = 1e-4
-    """Allowed local error per step relative to the scale of an unknown."""
+    """Allowed local error per step relative to the error scale of an unknown."""
     first_step: float = 1e-3
     """First step after a discontinuity [s]."""
     smallest: float = 1e-7
@@ -182,7 +182,7 @@ class Stepper:
             return 0.0
         worst = 0.0
         for i, unknown in enumerate(self.system.problem.unknowns):
-            gap = (state.fields[i] - predicted[i])[: self.system.owned[i]] / unknown.scale
+            gap = (state.fields[i] - predicted[i])[: self.system.owned[i]] / unknown.error_scale
             worst = max(worst, float(np.max(np.abs(gap), initial=0.0)))
         for k, x in enumerate(state.internal):
             guess = _combine(f.weights, [s.internal[k] for s in past])

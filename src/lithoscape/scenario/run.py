@@ -1,0 +1,218 @@
+"""Running a scenario into a run folder: record, maps, fields, comparison, report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from mpi4py import MPI
+
+from .. import checkpoint as store
+from .. import records
+from ..errors import InputError
+from ..fields import FieldMaps
+from ..instruments.gauge_volume import GaugeMap
+from ..models.homogenised import homogenised
+from ..models.observe import Lithiation
+from ..probe import BoxAverages
+from ..problem import Problem
+from ..report.document import write_report
+from ..simulate import Options, Simulation, Solution
+from ..solver import NewtonOptions, TimeOptions
+from ..validation.cases import load_case
+from ..validation.compare import compare
+from .build import Plan, build_plan
+from .load import Loaded
+
+CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left: its folder, the solution, comparison rows (rank 0)."""
+
+    folder: Path
+    solution: Solution
+    comparison: list[Any] | None
+
+
+def run_scenario(
+    loaded: Loaded,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: Callable[[float, str], None] | None = None,
+    comm: MPI.Comm = MPI.COMM_WORLD,
+) -> RunResult:
+    """Run a loaded scenario into ``folder``; with ``resume`` continue from its checkpoint.
+
+    Whatever was computed is written even if the solve fails or is interrupted.
+    """
+    plan = build_plan(loaded.scenario)
+    folder.mkdir(parents=True, exist_ok=True)
+    problem = homogenised(plan.mesh(comm), plan.cell)
+    observers = _Observers(plan, problem, folder)
+    identity = f"{loaded.digest()} {problem.domain.digest()} {comm.size}"
+    if resume and not store.exists(folder / CHECKPOINT, comm):
+        raise InputError(
+            "there is no checkpoint to resume from", field="--resume", value=str(folder),
+            remedy="Run without --resume, or give the folder of the interrupted run with --out",
+        )  # fmt: skip
+    simulation = Simulation(
+        problem, plan.sequence, plan.base,
+        probes=observers.probes, coordinates=observers.coordinates,
+        moments=plan.moments, on_moment=observers.keep,
+        options=_options(loaded), checkpoint=folder / CHECKPOINT, identity=identity, progress=progress,
+    )  # fmt: skip
+    observers.start(simulation)
+    if resume:
+        observers.restore()
+    solution = simulation.run(resume=resume)
+    observers.close()
+    return _write(loaded, plan, folder, problem, observers, solution)
+
+
+class _Observers:
+    """Probes and field maps of one run."""
+
+    def __init__(self, plan: Plan, problem: Problem, folder: Path) -> None:
+        self.plan, self.problem, self.folder = plan, problem, folder
+        self.comm = problem.domain.comm
+        self.lithiation = Lithiation(problem)
+        self.maps = FieldMaps(problem, self.lithiation, self._fields_file())
+        self.probes: dict[str, Callable[[], Any]] = {
+            "Mean state of lithiation": self.lithiation.mean,
+            "Lithium in solid [mol.m-2]": lambda: self.lithiation.lithium() / problem.area,
+        }
+        self.coordinates: dict[str, dict[str, Any]] = {}
+        self.gauge: GaugeMap | None = plan.gauge
+        self.signal: np.ndarray | None = None
+        if self.gauge is not None:
+            self._place_gauge(self.gauge)
+
+    def _fields_file(self) -> Path | None:
+        return self.folder / "fields.bp" if self.plan.scenario.output.fields and self.plan.moments else None
+
+    def _place_gauge(self, gauge: GaugeMap) -> None:
+        averages = BoxAverages(
+            self.problem.domain, self.lithiation.space, self.lithiation.active, gauge.boxes(self.plan.surface)
+        )
+        self.signal = averages.signal.reshape(gauge.shape)
+        name = "Gauge state of lithiation"
+        self.probes[name] = lambda: averages(self.lithiation.by_class()).reshape(gauge.shape)
+        self.coordinates[name] = {"depth": gauge.depths, "position": gauge.positions}
+
+    def start(self, simulation: Simulation) -> None:
+        """Probes that need the compiled system: salt and the lithium balance."""
+        system, area = simulation.system, self.problem.area
+        self.probes["Lithium in electrolyte [mol.m-2]"] = lambda: system.functional("salt") / area
+        simulation.probes = self.probes
+
+    def keep(self, name: str, time: float) -> None:
+        """Keep all fields at a moment, and a copy on disk for a resumed run."""
+        self.maps.keep(name, time)
+        if self.comm.rank == 0:
+            data = {label: np.array(rows) for label, rows in self.maps.values.items()}
+            labels = np.array([self.maps.moments, [repr(t) for t in self.maps.times]])
+            np.savez(self.folder / "moments.npz", labels=labels, **data)  # type: ignore[arg-type]
+
+    def restore(self) -> None:
+        """Moments kept before the interruption."""
+        file = self.folder / "moments.npz"
+        if self.comm.rank == 0 and file.is_file():
+            with np.load(file) as data:
+                self.maps.moments = [str(n) for n in data["labels"][0]]
+                self.maps.times = [float(t) for t in data["labels"][1]]
+                self.maps.values = {label: list(data[label]) for label in self.maps.values}
+
+    def close(self) -> None:
+        """Finish files."""
+        self.maps.close()
+
+
+def _options(loaded: Loaded) -> Options:
+    s = loaded.scenario.solver
+    return Options(
+        NewtonOptions(update=s.newton_update, residual=s.newton_residual),
+        TimeOptions(relative=s.relative_tolerance, largest=s.largest_step_s),
+        checkpoint_every=s.checkpoint_every,
+    )
+
+
+def _write(
+    loaded: Loaded, plan: Plan, folder: Path, problem: Problem, observers: _Observers, solution: Solution
+) -> RunResult:
+    """Record, maps, comparison and report; rank 0 writes."""
+    digest = problem.domain.digest()
+    maps = observers.maps.dataset()
+    if problem.domain.comm.rank != 0:
+        return RunResult(folder, solution, None)
+    record = _record(loaded, plan, digest, observers, solution)
+    records.save(record, folder / "record.nc")
+    has_maps = bool(observers.maps.moments) and problem.domain.dim == 2
+    if has_maps:
+        records.save(maps, folder / "maps.nc")
+    rows = _compare(loaded, record)
+    (folder / "statistics.json").write_text(json.dumps(solution.statistics, indent=2) + "\n")
+    if rows is not None:
+        (folder / "comparison.json").write_text(json.dumps([row.as_dict() for row in rows], indent=2) + "\n")
+    extra = {"materials": plan.materials, "statistics": solution.statistics, "outcome": solution.outcome}
+    write_report(folder, record, maps if has_maps else None, rows, extra)
+    return RunResult(folder, Solution(record, solution.outcome, solution.statistics), rows)
+
+
+def _record(
+    loaded: Loaded, plan: Plan, mesh_digest: str, observers: _Observers, solution: Solution
+) -> xr.Dataset:
+    s = loaded.scenario
+    record = solution.record.copy()
+    if observers.signal is not None:
+        dims = ("depth", "position")
+        record["Gauge signal"] = (dims, observers.signal, {"units": "1"})
+    if record.sizes.get("time", 0):
+        record["Lithium balance error"] = ("time", _balance(plan, record), {"units": "1"})
+    steps = [
+        {"cycle": t.cycle, "step": t.step, "text": t.spec.text, "mode": t.spec.mode}
+        for t in plan.sequence.turns()
+    ]
+    attributes = {
+        "title": s.title,
+        "scenario": loaded.name,
+        "variant": loaded.variant,
+        "status": solution.outcome.status,
+        "message": solution.outcome.message,
+        "steps": steps,
+        "gauge_groups": {} if observers.gauge is None else {k: list(v) for k, v in observers.gauge.groups.items()},
+        "c_rate_A_m2": plan.base.c_rate_current_density,
+        "capacity_A_h_m2": s.cell.capacity_mAh_cm2 * 10.0,
+        "materials": plan.materials.name,
+        "provenance": {**records.provenance(), "scenario": loaded.digest(), "mesh": mesh_digest},
+        "mesh": observers.problem.domain.description,
+        "specification": s.model_dump(mode="json"),
+    }
+    encoded = {k: v if isinstance(v, str | int | float) else json.dumps(v) for k, v in attributes.items()}
+    return record.assign_attrs(encoded)
+
+
+def _balance(plan: Plan, record: xr.Dataset) -> np.ndarray:
+    """Lithium gained by the positive electrode minus the charge passed, relative to the swing."""
+    solid = record["Lithium in solid [mol.m-2]"].values
+    charge = record["Discharge capacity [A.h.m-2]"].values * 3600.0
+    from ..constants import FARADAY
+
+    if not plan.materials.is_half_cell:
+        charge = charge.copy()
+    salt = record["Lithium in electrolyte [mol.m-2]"].values
+    gained = (solid - solid[0]) + (salt - salt[0] if plan.materials.is_half_cell else 0.0)
+    return (gained - (charge - charge[0]) / FARADAY) / solid[0]
+
+
+def _compare(loaded: Loaded, record: xr.Dataset) -> list[Any] | None:
+    if loaded.scenario.validation is None:
+        return None
+    return compare(record, load_case((loaded.path.parent / loaded.scenario.validation).resolve()))

@@ -1,0 +1,180 @@
+"""What a scenario file may say. Units stand in the key names; unknown keys are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Micrometres = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """Base: unknown keys are errors, values are not coerced from text, instances are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Materials(Strict):
+    """Material set by name, with explicit changes."""
+
+    set: str = Field(description="name of a material set; `lithoscape materials list`")
+    electrolyte: str | None = Field(None, description="another electrolyte by name")
+    clamped: bool = Field(True, description="keep the electrolyte's laws inside their range of validity")
+    changes: dict[str, float] = Field(
+        default_factory=dict, description="dotted parameter of the set -> value in SI"
+    )
+
+
+class Crack(Strict):
+    """Tapering crack, half of it meshed; its mid-plane is a plane of symmetry."""
+
+    width_um: Micrometres
+    bottom_width_um: Micrometres
+    depth_um: Micrometres
+
+
+class Layered(Strict):
+    """Uniform layers in 1D, or in 2D/3D with lateral extents."""
+
+    kind: Literal["layered"]
+    cells: Annotated[int, Field(ge=4, le=2000)] = Field(40, description="cells across each electrode")
+    clustering: Annotated[float, Field(ge=1, le=100)] = Field(4.0, description="refinement towards faces")
+    lateral_um: list[Micrometres] = Field(default_factory=list, max_length=2)
+    lateral_cells: Annotated[int, Field(ge=1, le=1000)] = 4
+
+
+class Cracked(Strict):
+    """Electrode with one crack in cross-section (2D)."""
+
+    kind: Literal["cracked"]
+    half_width_um: Micrometres = Field(description="from the crack's mid-plane to the far symmetry plane")
+    crack: Crack
+    cell_size_um: Micrometres = Field(6.0, description="mesh size across the thickness")
+    refinement: Annotated[float, Field(ge=1, le=20)] = Field(2.0, description="finer by this at the surface")
+
+
+class Transport(Strict):
+    """Transport efficiency eps/tau of the porous electrode, through plane and in plane."""
+
+    through: Fraction
+    in_plane: Fraction
+
+
+class Electrode(Strict):
+    """The positive electrode; what is not given comes from the material set."""
+
+    thickness_um: Micrometres | None = None
+    porosity: Fraction | None = None
+    active_fraction: Fraction | None = None
+    active_loading_mg_cm2: Positive | None = Field(
+        None, description="active mass per plan area; sets the active fraction of the uncracked volume"
+    )
+    particle_radius_um: Micrometres | None = None
+    transport: Literal["bruggeman"] | Fraction | Transport = Field(
+        "bruggeman", description="eps/tau: 'bruggeman', a number, or {through, in_plane}"
+    )
+    contact_resistance_ohm_cm2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    @model_validator(mode="after")
+    def _one_loading(self) -> Electrode:
+        if self.active_fraction is not None and self.active_loading_mg_cm2 is not None:
+            raise ValueError("give active_fraction or active_loading_mg_cm2, not both")
+        return self
+
+
+class Cell(Strict):
+    """What 1C and the area are."""
+
+    capacity_mAh_cm2: Positive = Field(description="capacity that one C-rate unit moves in an hour")
+    area_cm2: Positive | None = Field(None, description="needed for protocol lines in A, mA or W")
+
+
+class Initial(Strict):
+    """State at time zero."""
+
+    state_of_lithiation: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+
+
+class CycleSpec(Strict):
+    """One cycle of the protocol."""
+
+    cycle: str
+    steps: list[str]
+    repeat: Annotated[int, Field(ge=1, le=10000)] = 1
+
+
+class GaugeMapSpec(Strict):
+    """Multi-channel-collimator XRD map: gauge volumes by depth and lateral position."""
+
+    depths_um: list[Positive]
+    positions_um: list[Finite]
+    beam_um: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    groups: dict[str, list[Finite]]
+
+
+class Instruments(Strict):
+    """Virtual instruments to place in the cell."""
+
+    gauge_map: GaugeMapSpec | None = None
+
+
+class MomentSpec(Strict):
+    """A time at which all fields are kept. ``cycle`` and ``step`` count from 1."""
+
+    name: str
+    cycle: Annotated[int, Field(ge=1)]
+    step: Annotated[int, Field(ge=1)]
+    at: Literal["start", "end"] | None = None
+    after_min: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_time(self) -> MomentSpec:
+        if (self.at is None) == (self.after_min is None):
+            raise ValueError("give either at: start|end or after_min")
+        return self
+
+
+class Output(Strict):
+    """What to keep besides curves."""
+
+    moments: list[MomentSpec] = Field(default_factory=list)
+    fields: bool = Field(True, description="write fields.bp for ParaView at the moments")
+
+
+class Solver(Strict):
+    """Tolerances and limits."""
+
+    relative_tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(3e-4, description="local time error")
+    newton_update: Annotated[float, Field(gt=0, le=1e-3)] = 1e-7
+    newton_residual: Annotated[float, Field(gt=0, le=1e-3)] = 1e-9
+    radial_nodes: Annotated[int, Field(ge=5, le=400)] = 24
+    largest_step_s: Positive = 300.0
+    checkpoint_every: Annotated[int, Field(ge=1)] = 50
+
+
+class Scenario(Strict):
+    """A whole scenario file, after its variant has been applied."""
+
+    title: str
+    description: str = ""
+    materials: Materials
+    geometry: Annotated[Layered | Cracked, Field(discriminator="kind")]
+    electrode: Electrode = Electrode()
+    cell: Cell
+    initial: Initial | None = None
+    protocol: list[str | CycleSpec] = Field(min_length=1)
+    instruments: Instruments = Instruments()
+    output: Output = Output()
+    solver: Solver = Solver()
+    validation: str | None = Field(None, description="file of measured targets, relative to this file")
+
+
+class ScenarioFile(Scenario):
+    """A scenario file: a scenario with variants, each a partial scenario laid over it."""
+
+    default_variant: str | None = None
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
