@@ -8,7 +8,7 @@ phi_s, so the global system keeps only those fields.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from dolfinx import fem
@@ -16,11 +16,17 @@ from dolfinx import fem
 from ..constants import FARADAY, thermal_voltage
 from ..materials.maths import NUMPY
 from ..materials.schema import ActiveMaterial
-from .radial import RadialGrid, affine_profile
+from .radial import RadialGrid, linear_response, tangent_response
 from .terms import STOICHIOMETRY_GUARD, guarded_exchange_current, guarded_ocp
 
 _TINY = 1e-30
 """Complex step of the law derivatives (Squire and Trapp 1998)."""
+
+_LINEARISATIONS = 30
+"""Most Newton steps of a sphere with D(x) per call."""
+
+_PROFILE_STEP = 1e-6
+"""Change of stoichiometry in a Newton step after which its tangent is exact to round-off."""
 
 
 @dataclass
@@ -36,43 +42,55 @@ class ReactionPoint:
     """Change of surface stoichiometry per A/m2 of anodic current (< 0)."""
 
 
-def _residual(material: ActiveMaterial, T: float, p: ReactionPoint, j: np.ndarray) -> tuple[np.ndarray, ...]:
-    """phi_s - phi_e - U - (2RT/F) asinh(j / 2 i0) and its derivative by j."""
+@dataclass
+class Balance:
+    """A solved reaction: current density j, exchange current i0, d residual/dj and 2 y / sqrt(1 + y^2)."""
+
+    j: np.ndarray
+    i0: np.ndarray
+    slope: np.ndarray
+    ratio: np.ndarray
+
+
+def _residual(
+    material: ActiveMaterial, T: float, p: ReactionPoint, j: np.ndarray
+) -> tuple[np.ndarray, Balance]:
+    """phi_s - phi_e - U - (2RT/F) asinh(j / 2 i0) with its derivative by j, and what it came from."""
     x = p.free + p.forced * j + 1j * _TINY
     ocp = guarded_ocp(material, x)
     i0 = guarded_exchange_current(material, p.c_e, x, T)
-    value, slope = i0.real, i0.imag / _TINY
-    y = j / (2 * value)
-    steep = 2 * thermal_voltage(T) / np.sqrt(1 + y * y)
-    f = p.potential - ocp.real - 2 * thermal_voltage(T) * np.arcsinh(y)
-    df = -ocp.imag / _TINY * p.forced - steep * (1 - 2 * y * slope * p.forced) / (2 * value)
-    return f, df
+    value, by_x = i0.real, i0.imag / _TINY
+    y = 0.5 * j / value
+    root = np.sqrt(1.0 + y * y)
+    double = 2.0 * thermal_voltage(T)
+    f = p.potential - ocp.real - double * np.arcsinh(y)
+    slope = (double * y / (value * root) * by_x - ocp.imag / _TINY) * p.forced - double / (2 * value * root)
+    return f, Balance(j, value, np.minimum(slope, -1e-300), double * y / root)
 
 
 def balance_reaction(
-    material: ActiveMaterial, T: float, p: ReactionPoint, j: np.ndarray, tolerance: float = 1e-12
-) -> np.ndarray:
+    material: ActiveMaterial, T: float, p: ReactionPoint, j: np.ndarray, tolerance: float = 1e-8
+) -> Balance:
     """Current density j [A/m2] with ``phi_s - phi_e = U(x_s(j)) + eta(j)``.
 
     Newton on the logarithmic (asinh) form, kept inside a shrinking bracket: the
-    residual falls monotonically with j, so the root is unique.
+    residual falls monotonically with j, so the root is unique. Steps shrink
+    quadratically: after one of relative size ``tolerance`` the error is its square.
     """
-    low = np.full_like(j, -np.inf)
-    high = np.full_like(j, np.inf)
+    low, high = np.full_like(j, -np.inf), np.full_like(j, np.inf)
     for _ in range(80):
-        f, df = _residual(material, T, p, j)
-        low, high = np.where(f > 0, j, low), np.where(f <= 0, j, high)
-        step = -f / np.minimum(df, -1e-300)
+        f, found = _residual(material, T, p, j)
+        step = -f / found.slope
         new = j + step
+        if np.all(np.abs(step) <= tolerance * (np.abs(j) + 1e-6)):
+            return replace(found, j=new)
+        low, high = np.where(f > 0, j, low), np.where(f <= 0, j, high)
         outside = (new <= low) | (new >= high)
         if outside.any():
-            both = np.isfinite(low) & np.isfinite(high)
-            middle = np.where(both, 0.5 * (np.where(both, low, 0.0) + np.where(both, high, 0.0)), new)
-            new = np.where(outside, middle, new)
+            both = outside & np.isfinite(low) & np.isfinite(high)
+            new[both] = 0.5 * (low[both] + high[both])
         j = new
-        if np.all(np.abs(step) <= tolerance * (np.abs(j) + 1e-6)):
-            break
-    return j
+    return replace(found, j=j)
 
 
 @dataclass
@@ -97,14 +115,12 @@ class ParticleClass:
     active: fem.Function
     """Volume fraction of this class, cellwise; kept for probes."""
     state: np.ndarray
-    _rate: float = 0.0
-    _history: np.ndarray = field(default_factory=lambda: np.empty(0))
-    _free: np.ndarray = field(default_factory=lambda: np.empty(0))
-    _forced: np.ndarray = field(default_factory=lambda: np.empty(0))
-
-    @property
-    def _surface(self) -> np.ndarray:
-        return 1.0 / (self.radius * FARADAY * self.material.c_max)
+    _rate: float = field(default=0.0, repr=False)
+    _source: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+    _surface: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+    _profile: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+    _free: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+    _forced: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
 
     @property
     def _constant_diffusivity(self) -> bool:
@@ -112,58 +128,50 @@ class ParticleClass:
 
     def begin(self, rate: float, history: np.ndarray) -> None:
         """Fix the time derivative ``rate x + history`` of the coming solve."""
-        self._rate, self._history = rate, history
+        self._rate, self._source = rate, -history
+        self._surface = 1.0 / (self.radius * FARADAY * self.material.c_max)
         if self._constant_diffusivity:
-            self._linearise(None)
+            diffusion = float(self.material.diffusivity) / self.radius**2  # type: ignore[arg-type]
+            self._free, self._forced = linear_response(
+                self.grid, rate, diffusion, self._source, self._surface
+            )
         else:
-            self._profile = self.state.copy()
+            self._linearise(self.state)
 
-    def _linearise(self, profile: np.ndarray | None) -> None:
-        g = self.grid
+    def _linearise(self, profile: np.ndarray) -> None:
+        """Affine response of the spheres with D(x) linearised about ``profile``."""
+        inside = NUMPY.clip(profile + 1j * _TINY, *STOICHIOMETRY_GUARD)
+        D = self.material.diffusivity(inside, self.temperature, NUMPY)  # type: ignore[operator]
         scale = 1.0 / self.radius[:, None] ** 2
-        source = -self._history * g.volume
-        if profile is None:
-            D = float(self.material.diffusivity)  # type: ignore[arg-type]
-            conductance, tilt = D * scale * g.conductance, None
-        else:
-            low, high = STOICHIOMETRY_GUARD
-            face = 0.5 * (profile[:, 1:] + profile[:, :-1])
-            inside = NUMPY.clip(face + 1j * _TINY, low, high)
-            D = self.material.diffusivity(inside, self.temperature, NUMPY)  # type: ignore[operator]
-            conductance = np.real(D) * scale * g.conductance
-            jump = np.diff(profile, axis=1)
-            tilt = 0.5 * np.imag(D) / _TINY * jump * scale * g.conductance
-            push = tilt * (profile[:, 1:] + profile[:, :-1])
-            source[:, :-1] -= push
-            source[:, 1:] += push
-        self._free, self._forced = affine_profile(g, self._rate, source, conductance, tilt, self._surface)
+        diffusion = (D.real * scale, D.imag / _TINY * scale)
+        self._profile = profile
+        self._free, self._forced = tangent_response(
+            self.grid, self._rate, profile, diffusion, self._source, self._surface
+        )
 
     def update(self) -> tuple[np.ndarray, ...]:
         """Solve particles and reaction at the current fields; return dj/d(c_e, phi_e, phi_s)."""
         c_e, phi_e, phi_s = (f.x.array[self.nodes] for f in self.fields)
         j = self.flux.x.array[self.nodes]
-        for _ in range(1 if self._constant_diffusivity else 30):
-            if not self._constant_diffusivity:
-                self._linearise(self._profile)
+        for _ in range(_LINEARISATIONS):
             point = ReactionPoint(c_e, phi_s - phi_e, self._free[:, -1], self._forced[:, -1])
-            j = balance_reaction(self.material, self.temperature, point, j)
+            found = balance_reaction(self.material, self.temperature, point, j)
             if self._constant_diffusivity:
                 break
+            j = found.j
             profile = self._free + self._forced * j[:, None]
-            change = np.max(np.abs(profile - self._profile), initial=0.0)
-            self._profile = profile
-            if change < 1e-12:
+            # Newton's error is the square of its step: no need to linearise again
+            if np.max(np.abs(profile - self._profile), initial=0.0) < _PROFILE_STEP:
                 break
-        self.flux.x.array[self.nodes] = j
-        return self._tangent(point, j)
+            self._linearise(profile)
+        self.flux.x.array[self.nodes] = found.j
+        return self._tangent(point, found)
 
-    def _tangent(self, p: ReactionPoint, j: np.ndarray) -> tuple[np.ndarray, ...]:
-        _, df = _residual(self.material, self.temperature, p, j)
-        x = p.free + p.forced * j
+    def _tangent(self, p: ReactionPoint, found: Balance) -> tuple[np.ndarray, ...]:
+        x = p.free + p.forced * found.j
         i0 = guarded_exchange_current(self.material, p.c_e + 1j * _TINY, x, self.temperature)
-        y = j / (2 * i0.real)
-        by_c = 2 * thermal_voltage(self.temperature) * y / np.sqrt(1 + y * y) * i0.imag / _TINY / i0.real
-        return -by_c / df, 1.0 / df, -1.0 / df
+        by_c = found.ratio * i0.imag / _TINY / found.i0
+        return -by_c / found.slope, 1.0 / found.slope, -1.0 / found.slope
 
     def advance(self) -> np.ndarray:
         """Stoichiometry profiles that belong to the current flux, shape (m, n)."""

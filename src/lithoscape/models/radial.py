@@ -1,10 +1,13 @@
 """Radial diffusion in many spheres at once, reduced to its surface response.
 
-Vertex-centred finite volumes in r on a grid graded towards the surface; all
-spheres advance together with a batched tridiagonal solve. For a step
-``dx/dt = rate x + history`` the profile is affine in the surface flux:
-``x = free + forced * j``. With ``rate = i omega`` the same solve is the
-frequency response.
+Spectral elements of one element per sphere: polynomials in (r/R)^2, of which the
+profile of a constant flux is one, through Gauss-Radau nodes that include the
+surface (Canuto, Hussaini, Quarteroni and Zang, Spectral Methods, 2006, ch. 2).
+The mass matrix is diagonal and its entries are volumes, so the mean changes
+exactly by what crosses the surface, and the surface value converges
+exponentially. For a step ``dx/dt = rate x + history`` the profile is affine in
+the surface flux: ``x = free + forced * j``. With ``rate = i omega`` the same
+solve is the frequency response.
 """
 
 from __future__ import annotations
@@ -13,93 +16,142 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from scipy.special import roots_jacobi
 
 
 @dataclass(frozen=True)
 class RadialGrid:
-    """Unit sphere grid: nodes rho in [0, 1], volumes and faces per 4 pi R^2 R."""
+    """Unit sphere: nodes rho in (0, 1], volumes per 4 pi R^3, and their operators."""
 
     rho: np.ndarray
     volume: np.ndarray
-    """Control volumes, summing to 1/3."""
-    conductance: np.ndarray
-    """Face area over node distance, shape (n-1,)."""
+    """Weights of the nodes in the volume, summing to 1/3."""
+    gradient: np.ndarray
+    """dx/drho at the nodes from nodal values."""
+    rates: np.ndarray
+    """Decay rates of the closed sphere's modes in D/R^2; the first is 0."""
+    modes: np.ndarray
+    """The modes at the nodes, one a column: ``modes.T @ diag(volume) @ modes = 1``."""
 
     @classmethod
-    def graded(cls, nodes: int, exponent: float = 1.5) -> RadialGrid:
-        """Grid of ``nodes`` points, spacing shrinking towards the surface for ``exponent`` > 1."""
-        rho = 1.0 - (1.0 - np.linspace(0.0, 1.0, nodes)) ** exponent
-        faces = 0.5 * (rho[1:] + rho[:-1])
-        edges = np.concatenate([[0.0], faces, [1.0]])
-        return cls(rho, np.diff(edges**3) / 3.0, faces**2 / np.diff(rho))
+    def graded(cls, nodes: int) -> RadialGrid:
+        """Grid of ``nodes`` points whose spacing shrinks towards the surface as 1/nodes^2."""
+        t, weight = roots_jacobi(nodes - 1, 1.0, 0.5)
+        s = np.append(0.5 * (1.0 + t), 1.0)
+        inner = 2.0**-2.5 * weight / (1.0 - t)
+        volume = np.append(inner, 1.0 / 3.0 - inner.sum())
+        gradient = 2.0 * np.sqrt(s)[:, None] * _differentiation(s)
+        root = np.sqrt(volume)
+        stiffness = (gradient.T * volume) @ gradient / np.outer(root, root)
+        rates, vectors = np.linalg.eigh(0.5 * (stiffness + stiffness.T))
+        rates[0], vectors[:, 0] = 0.0, np.sqrt(3.0) * root
+        return cls(np.sqrt(s), volume, gradient, rates, vectors / root[:, None])
 
     def mean(self, x: np.ndarray) -> np.ndarray:
         """Volume mean over the sphere of profiles (..., nodes)."""
         return 3.0 * (x @ self.volume)
 
 
-@numba.njit(cache=True, fastmath=False)
-def _batched_tridiagonal(
-    lower: np.ndarray, diagonal: np.ndarray, upper: np.ndarray, right: np.ndarray, out: np.ndarray
-) -> None:
-    """Thomas algorithm for matrices (m, n) and right-hand sides (m, k, n), in place in ``out``."""
-    m, n = diagonal.shape
-    k = right.shape[1]
-    work = np.empty(n)
-    for i in range(m):
-        beta = diagonal[i, 0]
-        for q in range(k):
-            out[i, q, 0] = right[i, q, 0] / beta
-        for j in range(1, n):
-            work[j] = upper[i, j - 1] / beta
-            beta = diagonal[i, j] - lower[i, j - 1] * work[j]
-            for q in range(k):
-                out[i, q, j] = (right[i, q, j] - lower[i, j - 1] * out[i, q, j - 1]) / beta
-        for j in range(n - 2, -1, -1):
-            for q in range(k):
-                out[i, q, j] -= work[j + 1] * out[i, q, j + 1]
+def _differentiation(s: np.ndarray) -> np.ndarray:
+    """Derivative of the interpolating polynomial at its nodes (Berrut and Trefethen 2004)."""
+    gap = s[:, None] - s[None, :] + np.eye(s.size)
+    # barycentric weights, scaled to the interval's capacity 1/4 against underflow
+    weight = 1.0 / np.prod(4.0 * gap, axis=1)
+    D = weight[None, :] / weight[:, None] / gap
+    np.fill_diagonal(D, 0.0)
+    np.fill_diagonal(D, -D.sum(axis=1))
+    return D
 
 
-def affine_profile(
-    grid: RadialGrid,
-    rate: float,
-    source: np.ndarray,
-    conductance: np.ndarray,
-    tilt: np.ndarray | None,
-    surface: np.ndarray,
+def linear_response(
+    grid: RadialGrid, rate: complex, diffusion: np.ndarray, source: np.ndarray, surface: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Solve ``rate V x + K x = source - surface j e_n`` for all spheres.
+    """Solve ``rate x - div(diffusion grad x) = source`` with influx ``-surface j``, all spheres.
 
     Parameters
     ----------
     rate:
-        Leading coefficient of the time derivative [1/s].
+        Leading coefficient of the time derivative [1/s], real or i omega.
+    diffusion:
+        D/R^2 of each sphere [1/s], shape (m,).
     source:
-        Right-hand side without the flux, shape (m, n).
-    conductance:
-        ``D/R^2`` times grid conductance at the faces, shape (m, n-1).
-    tilt:
-        Derivative part of a nonlinear diffusivity at the faces, shape (m, n-1),
-        or None: K gets ``conductance (x_{k+1}-x_k) + tilt (x_{k+1}+x_k)``.
+        Right-hand side at the nodes, shape (m, n).
     surface:
-        Change of the outer row per unit flux, shape (m,).
+        Outflux through the surface per unit flux j, in units of R, shape (m,).
 
     Returns
     -------
     free, forced:
         Profiles (m, n) with x = free + forced j.
     """
-    m, n = source.shape
-    left, right = conductance, conductance
-    if tilt is not None:
-        left, right = conductance - tilt, conductance + tilt
-    diagonal = np.empty((m, n))
-    diagonal[:] = rate * grid.volume
-    diagonal[:, :-1] += left
-    diagonal[:, 1:] += right
-    rhs = np.zeros((m, 2, n))
-    rhs[:, 0] = source
-    rhs[:, 1, -1] = -surface
-    out = np.empty_like(rhs)
-    _batched_tridiagonal(np.ascontiguousarray(-left), diagonal, np.ascontiguousarray(-right), rhs, out)
-    return out[:, 0], out[:, 1]
+    gain = 1.0 / (rate + diffusion[:, None] * grid.rates)
+    free = (((source * grid.volume) @ grid.modes) * gain) @ grid.modes.T
+    forced = (gain * (-surface[:, None] * grid.modes[-1])) @ grid.modes.T
+    return free, forced
+
+
+def tangent_response(
+    grid: RadialGrid,
+    rate: float,
+    profile: np.ndarray,
+    diffusion: tuple[np.ndarray, np.ndarray],
+    source: np.ndarray,
+    surface: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`linear_response`, for D(x) linearised about ``profile`` (m, n).
+
+    ``diffusion`` is D(x)/R^2 and its derivative by x at the nodes, each (m, n):
+    one Newton step of ``rate x - div(D(x) grad x) = source``.
+    """
+    value, derivative = diffusion
+    tilt = derivative * (profile @ grid.gradient.T)
+    right = np.empty((profile.shape[0], 2, profile.shape[1]))
+    right[:, 0] = source * grid.volume + (grid.volume * tilt * profile) @ grid.gradient
+    right[:, 1] = 0.0
+    right[:, 1, -1] = -surface
+    _solve_tangent(rate, grid.volume, grid.gradient, value * grid.volume, tilt * grid.volume, right)
+    return right[:, 0], right[:, 1]
+
+
+@numba.njit(cache=True)
+def _solve_tangent(
+    rate: float, volume: np.ndarray, G: np.ndarray, value: np.ndarray, tilt: np.ndarray, right: np.ndarray
+) -> None:
+    """Solve (rate V + G^T (value G + tilt)) x = right (m, k, n), in place, sphere by sphere."""
+    m, n = value.shape
+    A = np.empty((n, n))
+    for i in range(m):
+        for a in range(n):
+            for b in range(n):
+                A[a, b] = G[b, a] * tilt[i, b]
+            A[a, a] += rate * volume[a]
+        for q in range(n):
+            for a in range(n):
+                scaled = G[q, a] * value[i, q]
+                for b in range(n):
+                    A[a, b] += scaled * G[q, b]
+        _eliminate(A, right[i])
+
+
+@numba.njit(cache=True)
+def _eliminate(A: np.ndarray, right: np.ndarray) -> None:
+    """Gauss elimination with row pivoting of A x = right (k, n); both are overwritten."""
+    k, n = right.shape
+    for c in range(n):
+        pivot = c + np.argmax(np.abs(A[c:, c]))
+        if pivot != c:
+            for b in range(c, n):
+                A[c, b], A[pivot, b] = A[pivot, b], A[c, b]
+            for q in range(k):
+                right[q, c], right[q, pivot] = right[q, pivot], right[q, c]
+        for a in range(c + 1, n):
+            factor = A[a, c] / A[c, c]
+            for b in range(c + 1, n):
+                A[a, b] -= factor * A[c, b]
+            for q in range(k):
+                right[q, a] -= factor * right[q, c]
+    for c in range(n - 1, -1, -1):
+        for q in range(k):
+            right[q, c] /= A[c, c]
+            for a in range(c):
+                right[q, a] -= A[a, c] * right[q, c]
