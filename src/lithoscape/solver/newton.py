@@ -86,7 +86,7 @@ class Newton:
             self.iterations += 1
             ratio = norm / last if k > 1 else 0.0
             self._remaining = norm * (ratio / (1 - ratio) if 0 < ratio < 0.9 else 1.0)
-            growths += ratio > 1.0 and age == 0 and norm > o.update
+            growths += ratio > 1.5 and age == 0 and norm > o.update
             if not np.isfinite(norm) or growths > 3:
                 return NewtonResult(False, k, "Newton's updates grow")
             keep = ratio <= o.contraction or norm < _ROUND_OFF
