@@ -58,6 +58,10 @@ class Row:
             return None
         return distance(self.simulated, self.measured)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data; a range as a list."""
+        return asdict(self)
+
 
 def compare(record: xr.Dataset, case: Case) -> list[Row]:
     """Every target of ``case`` looked up in ``record``; what cannot be is "not testable"."""
@@ -161,7 +165,7 @@ def _pretty(unit: str) -> str:
 # -- documents -------------------------------------------------------------
 def to_dict(rows: Sequence[Row], case: Case | None = None) -> dict[str, Any]:
     """The comparison as plain data."""
-    content: dict[str, Any] = {"summary": summary(rows), "rows": [asdict(row) for row in rows]}
+    content: dict[str, Any] = {"summary": summary(rows), "rows": [row.as_dict() for row in rows]}
     if case is not None:
         content = {"case": case.name, "title": case.title, "citation": asdict(case.citation), **content}
     return content

@@ -1,0 +1,342 @@
+"""The report of a run: one HTML file that needs nothing else, for a screen, a phone or paper.
+
+Works with whatever a run left: a failed or interrupted run, no maps, no gauge volumes, one dimension.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..errors import InputError, nearest
+from ..materials.schema import MaterialSet
+from ..validation.cases import Case
+from ..validation.compare import MET, NOT_MET, NOT_TESTABLE, Row, as_html, summary
+from . import captions, figures, maps, page
+from .materials import parameter_rows
+from .phases import by_cycle, group_series, has_gauge
+
+LOWEST, HIGHEST = "Minimum electrolyte concentration [mol.m-3]", "Maximum electrolyte concentration [mol.m-3]"
+BALANCE = "Lithium balance error"
+BALANCE_LIMIT = 1e-6
+"""Relative lithium balance error above which the report warns."""
+DEPLETED = 1.0
+"""Concentration below which the electrolyte counts as depleted [mol/m3]."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a report says beyond record, maps and comparison; every part may be missing.
+
+    Parameters
+    ----------
+    materials:
+        The set the run used.
+    case:
+        The measured case, for its citation and notes.
+    outcome:
+        Anything with ``status``, ``message`` and ``remedy``, as attributes or keys.
+    statistics:
+        Solver statistics, name -> value; its "warnings" join ``warnings``.
+    mesh:
+        Text, or name -> value.
+    specification:
+        The scenario as plain data, shown folded.
+    variants:
+        One mapping per variant run; its keys are the columns of a table.
+    warnings:
+        Sentences a reader must not miss.
+    electrolyte_valid:
+        Validity of the electrolyte's laws [mol/m3]; taken from ``materials`` if missing.
+    notes:
+        Free text under the title.
+    """
+
+    materials: MaterialSet | None = None
+    case: Case | None = None
+    outcome: Any = None
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    mesh: Any = None
+    specification: Any = None
+    variants: Sequence[Mapping[str, Any]] = ()
+    warnings: Sequence[str] = ()
+    electrolyte_valid: tuple[float, float] | None = None
+    notes: str = ""
+
+    @property
+    def valid(self) -> tuple[float, float] | None:
+        """Validity of the electrolyte's laws [mol/m3]."""
+        if self.electrolyte_valid is not None or self.materials is None:
+            return self.electrolyte_valid
+        return self.materials.electrolyte.valid
+
+
+def write_report(
+    folder: str | Path,
+    record: xr.Dataset,
+    fields_at_moments: xr.Dataset | None = None,
+    comparison: Sequence[Row] | None = None,
+    extra: Mapping[str, Any] | Details | None = None,
+) -> Path:
+    """Write ``report.html`` into ``folder`` and return its path.
+
+    Parameters
+    ----------
+    folder:
+        Run folder; made if it is not there.
+    record, fields_at_moments, comparison:
+        What the run left; all but the record may be None.
+    extra:
+        :class:`Details`, or a mapping with its fields; unknown keys are refused.
+    """
+    details = _details(extra)
+    path = Path(folder) / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = render(record, fields_at_moments, comparison, details)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def render(
+    record: xr.Dataset,
+    fields_at_moments: xr.Dataset | None,
+    comparison: Sequence[Row] | None,
+    details: Details,
+) -> str:
+    """The report as HTML."""
+    sections = [
+        ("comparison", "Measured and simulated", _comparison(comparison, details)),
+        ("curves", "Voltage and current", _curves(record, details)),
+        ("lithiation", "State of lithiation as the instrument sees it", _lithiation(record)),
+        ("maps", "Fields near the crack", _maps(record, fields_at_moments, details)),
+        ("targets", "Every target", [as_html(comparison)] if comparison else []),
+        ("variants", "Variants", [_variants(details.variants)]),
+        ("run", "What was run", _run(record, details)),
+        ("numerics", "Conservation and solver", _numerics(record, details)),
+    ]
+    shown = [(anchor, title, page.section(anchor, title, parts)) for anchor, title, parts in sections]
+    links = " ".join(f'<a href="#{a}">{escape(t)}</a>' for a, t, text in shown if text)
+    title = str(record.attrs.get("title") or "Run")
+    body = [
+        *_head(record, details, title),
+        f"<nav>{links}</nav>",
+        *(text for *_, text in shown),
+        _foot(record),
+    ]
+    return page.document(title, body)
+
+
+def warnings(record: xr.Dataset, details: Details) -> list[str]:
+    """What a reader must not miss: given warnings, and what the record itself shows."""
+    found = [*map(str, details.warnings), *map(str, details.statistics.get("warnings", ()))]
+    rows, valid = record.sizes.get("time", 0), details.valid
+    if rows and HIGHEST in record and valid is not None:
+        high = float(record[HIGHEST].max())
+        if high > valid[1]:
+            found.append(
+                f"The electrolyte reached {high:.0f} mol/m³; its laws are stated up to {valid[1]:.0f} "
+                "mol/m³. Beyond that they are extrapolated or held constant."
+            )
+    if rows and LOWEST in record and (low := float(record[LOWEST].min())) < DEPLETED:
+        found.append(f"The electrolyte is depleted somewhere: its concentration falls to {low:.2g} mol/m³.")
+    if rows and BALANCE in record:
+        error = float(np.abs(record[BALANCE]).max())
+        if not error <= BALANCE_LIMIT:
+            found.append(f"Lithium is conserved only to {error:.1e} (relative).")
+    return found
+
+
+# ------------------------------------------------------------------ head and foot
+def _head(record: xr.Dataset, details: Details, title: str) -> list[str]:
+    status = _outcome(record, details, "status") or "unknown"
+    kind = status if status in ("finished", "failed", "interrupted") else ""
+    identity = [
+        f"{label} {record.attrs[key]}"
+        for key, label in (("scenario", "scenario"), ("variant", "variant"), ("materials", "materials"))
+        if record.attrs.get(key)
+    ]
+    if record.sizes.get("time", 0):
+        hours = float(record["time"].values[-1] - record["time"].values[0]) / 3600
+        identity.append(f"{hours:.2f} h simulated in {record.sizes['time']} records")
+    badge = f'<span class="badge {kind}">{escape(status)}</span>'
+    parts = [f"<h1>{escape(title)}</h1>", f"<p>{badge} {escape(' · '.join(identity))}</p>"]
+    if details.notes:
+        parts.append(page.paragraph(details.notes))
+    if status != "finished":
+        told = [_outcome(record, details, name) for name in ("message", "remedy")]
+        text = ". ".join(t.rstrip(". ") for t in told if t) or "The run did not reach the end of its protocol"
+        parts.append(page.box([f"{text}. What follows shows everything computed up to then."], status))
+    return [*parts, page.box(warnings(record, details))]
+
+
+def _outcome(record: xr.Dataset, details: Details, name: str) -> str:
+    given = details.outcome
+    found = given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
+    return str(found or record.attrs.get(name, "") or "")
+
+
+def _foot(record: xr.Dataset) -> str:
+    versions = _decoded(record, "provenance").get("versions", {})
+    made = f"lithoscape {versions['lithoscape']}" if "lithoscape" in versions else "lithoscape"
+    return f"<footer>Written by {escape(made)}. Pictures and tables are part of this file.</footer>"
+
+
+# ------------------------------------------------------------------ comparison
+def _comparison(rows: Sequence[Row] | None, details: Details) -> list[str]:
+    if not rows:
+        return []
+    count = summary(rows)
+    colours = {MET: "met", NOT_MET: "not-met", NOT_TESTABLE: "not-testable"}
+    tally = "".join(
+        f'<li><b class="verdict {kind}">{count[verdict]}</b>{verdict}</li>'
+        for verdict, kind in colours.items()
+    )
+    parts = [f'<ul class="tally">{tally}</ul>']
+    if details.case is not None:
+        c = details.case.citation
+        parts.append(
+            f"<p>Measured by {escape(c.authors)}, <i>{escape(c.title)}</i>, {escape(c.journal)} {c.year}, "
+            f"doi {escape(c.doi)}.</p>"
+        )
+        parts.append(page.paragraph(details.case.notes, "note"))
+    if any(row.deviation is not None and row.tolerance for row in rows):
+        parts.append(page.picture(figures.targets(rows), captions.TARGETS, vector=True))
+    return parts
+
+
+def _variants(variants: Sequence[Mapping[str, Any]]) -> str:
+    columns = list(dict.fromkeys(key for row in variants for key in row))
+    return page.table(columns, [[row.get(name) for name in columns] for row in variants])
+
+
+# ------------------------------------------------------------------ pictures
+def _curves(record: xr.Dataset, details: Details) -> list[str]:
+    if record.sizes.get("time", 0) < 2:
+        return [page.paragraph("No time step was completed, so there are no curves.")]
+    parts = []
+    if {"Voltage [V]", "Current density [A.m-2]"} <= set(record):
+        parts.append(page.picture(figures.voltage_and_current(record), captions.VOLTAGE, vector=True))
+    if {"Voltage [V]", "Discharge capacity [A.h.m-2]"} <= set(record) and by_cycle(record):
+        drawn = figures.voltage_against_capacity(record)
+        parts.append(page.picture(drawn, captions.CAPACITY, vector=True, shape="narrow"))
+    if {LOWEST, HIGHEST} <= set(record):
+        salt = figures.electrolyte_extremes(record, details.valid)
+        parts.append(page.picture(salt, captions.SALT, vector=True))
+    return parts
+
+
+def _lithiation(record: xr.Dataset) -> list[str]:
+    if not has_gauge(record) or not by_cycle(record) or record.sizes["time"] < 2:
+        return []
+    parts = [page.picture(figures.level_averages(record), captions.LEVELS, vector=True)]
+    if group_series(record):
+        parts.append(page.picture(figures.lateral_groups(record), captions.GROUPS, vector=True))
+        parts.append(page.picture(figures.lateral_multiples(record), captions.MULTIPLES, vector=True))
+    return parts
+
+
+def _maps(record: xr.Dataset, fields_at: xr.Dataset | None, details: Details) -> list[str]:
+    if fields_at is None or not maps.drawable(fields_at):
+        return []
+    first = captions.SECTION + (captions.SAMPLED if has_gauge(record) else "")
+    drawn: list[tuple[str, Callable[[], Any], str]] = [
+        (maps.SOL, lambda: maps.sol_maps(record, fields_at), first),
+        (
+            maps.CONCENTRATION,
+            lambda: maps.concentration_maps(record, fields_at, details.valid),
+            captions.CONCENTRATION,
+        ),
+        (maps.REACTION, lambda: maps.reaction_maps(record, fields_at), captions.REACTION),
+    ]
+    return [page.picture(draw(), text) for name, draw, text in drawn if maps.drawable(fields_at, name)]
+
+
+# ------------------------------------------------------------------ what was run
+def _run(record: xr.Dataset, details: Details) -> list[str]:
+    provenance = _decoded(record, "provenance")
+    facts: dict[str, Any] = {
+        name.capitalize(): record.attrs[name] for name in ("scenario", "variant") if record.attrs.get(name)
+    }
+    mesh = details.mesh if details.mesh is not None else record.attrs.get("mesh")
+    if mesh:
+        facts["Mesh"] = mesh
+    for name, unit in (("c_rate_A_m2", "1C [A/m²]"), ("capacity_A_h_m2", "Nominal capacity [Ah/m²]")):
+        if name in record.attrs:
+            facts[unit] = float(record.attrs[name])
+    facts |= {f"Hash of the {k}": provenance[k] for k in ("scenario", "mesh") if k in provenance}
+    facts |= {"Source revision": provenance["revision"]} if "revision" in provenance else {}
+    facts |= {"Python": provenance["python"]} if "python" in provenance else {}
+    facts |= {"Versions": provenance["versions"]} if "versions" in provenance else {}
+    specification = details.specification or _decoded(record, "specification")
+    parts = [page.pairs(facts), *_materials(details.materials)]
+    if specification:
+        text = json.dumps(specification, indent=2, ensure_ascii=False, default=str)
+        parts.append(f"<details><summary>Scenario in full</summary><pre>{escape(text)}</pre></details>")
+    return parts
+
+
+def _materials(materials: MaterialSet | None) -> list[str]:
+    if materials is None:
+        return []
+    rows = list(parameter_rows(materials))
+    parts = [f"<h3>{escape(f'Materials: {materials.name}')}</h3>", page.paragraph(materials.citation, "note")]
+    head = ("Parameter", "Value", "Unit", "Note")
+    parts.append(page.table(head, rows, (row[3].startswith("assumed") for row in rows)))
+    if materials.assumed:
+        told = [
+            (path, a.low, a.high, "log-uniform" if a.log else "uniform", a.reason)
+            for path, a in sorted(materials.assumed.items())
+        ]
+        parts.append("<h3>Assumed values and their priors</h3>")
+        parts.append(page.paragraph(captions.PRIORS, "note"))
+        parts.append(page.table(("Parameter", "Low", "High", "Prior", "Reason"), told, [True] * len(told)))
+    return parts
+
+
+def _numerics(record: xr.Dataset, details: Details) -> list[str]:
+    facts: dict[str, Any] = {}
+    if BALANCE in record and record.sizes.get("time", 0):
+        facts["Largest lithium balance error (relative)"] = float(np.abs(record[BALANCE]).max())
+    for name in (LOWEST, HIGHEST):
+        if name in record and record.sizes.get("time", 0):
+            series = record[name].values
+            facts[name.replace(" [mol.m-3]", " [mol/m³]")] = float(
+                series.min() if name == LOWEST else series.max()
+            )
+    facts |= {
+        name.replace("_", " ").capitalize(): value
+        for name, value in details.statistics.items()
+        if name != "warnings"
+    }
+    return [page.pairs(facts)]
+
+
+# ------------------------------------------------------------------ readers
+def _details(extra: Mapping[str, Any] | Details | None) -> Details:
+    if isinstance(extra, Details):
+        return extra
+    known = [f.name for f in fields(Details)]
+    for key in extra or {}:
+        if key not in known:
+            raise InputError(
+                "unknown part of a report", field="extra", value=key, remedy=nearest(str(key), known)
+            )
+    return Details(**{k: v for k, v in (extra or {}).items() if v is not None})
+
+
+def _decoded(record: xr.Dataset, name: str) -> dict[str, Any]:
+    """A JSON attribute that holds a mapping; empty if it is missing or something else."""
+    try:
+        found = json.loads(record.attrs.get(name, "{}"))
+    except (TypeError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
