@@ -35,6 +35,6 @@ CONCENTRATION = (
 )
 REACTION = (
     "Reaction current density at the active surface: red gives lithium away, blue takes it up. Both colours "
-    "in one panel mean local currents against the overall one. White line: zero."
+    "in one panel mean local currents against the overall one. Dark line: zero."
 )
 PRIORS = "Not measured for this cell; a fit may move them within these ranges (SI units)."

@@ -118,7 +118,11 @@ def render(
         ("curves", "Voltage and current", _curves(record, details)),
         ("lithiation", "State of lithiation as the instrument sees it", _lithiation(record)),
         ("maps", "Fields near the crack", _maps(record, fields_at_moments, details)),
-        ("targets", "Every target", [as_html(comparison)] if comparison else []),
+        (
+            "targets",
+            "Every target",
+            [f'<div class="scroll">{as_html(comparison)}</div>'] if comparison else [],
+        ),
         ("variants", "Variants", [_variants(details.variants)]),
         ("run", "What was run", _run(record, details)),
         ("numerics", "Conservation and solver", _numerics(record, details)),
@@ -149,7 +153,7 @@ def warnings(record: xr.Dataset, details: Details) -> list[str]:
     if rows and LOWEST in record and (low := float(record[LOWEST].min())) < DEPLETED:
         found.append(f"The electrolyte is depleted somewhere: its concentration falls to {low:.2g} mol/m³.")
     if rows and BALANCE in record:
-        error = float(np.abs(record[BALANCE]).max())
+        error = float(np.abs(record[BALANCE].values).max())
         if not error <= BALANCE_LIMIT:
             found.append(f"Lithium is conserved only to {error:.1e} (relative).")
     return found
@@ -305,7 +309,7 @@ def _materials(materials: MaterialSet | None) -> list[str]:
 def _numerics(record: xr.Dataset, details: Details) -> list[str]:
     facts: dict[str, Any] = {}
     if BALANCE in record and record.sizes.get("time", 0):
-        facts["Largest lithium balance error (relative)"] = float(np.abs(record[BALANCE]).max())
+        facts["Largest lithium balance error (relative)"] = float(np.abs(record[BALANCE].values).max())
     for name in (LOWEST, HIGHEST):
         if name in record and record.sizes.get("time", 0):
             series = record[name].values

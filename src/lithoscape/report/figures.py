@@ -113,7 +113,7 @@ def electrolyte_extremes(record: xr.Dataset, valid: tuple[float, float] | None =
         axis.axhline(valid[1] / 1000, color="#b2182b", lw=1, ls="--")
     _bands(axis, phases(record), scale)
     axis.margins(x=0)
-    axis.set_ylim(0, None)
+    axis.set_ylim(0, 1.05 * top)
     axis.set_xlabel(f"Time ({unit})")
     axis.set_ylabel("Salt in the electrolyte (mol/l)")
     _legend(figure, axis, phases(record))

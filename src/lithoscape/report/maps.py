@@ -135,7 +135,7 @@ def concentration_maps(
     figure, axes = _panels(section, len(fields), ("field",))
     for k, values in enumerate(fields):
         axis = axes["field"][k]
-        shown = _draw_field(axis, section, values, "cividis", (low, high), np.linspace(low, high, 11))
+        shown = _draw_field(axis, section, values, "plasma", (low, high), np.linspace(low, high, 11))
         if valid is not None and np.nanmin(values) < valid[1] / 1000 < np.nanmax(values):
             for mirrored in (False, True):
                 mesh = _triangulation(section, values, mirrored)
@@ -154,7 +154,7 @@ def reaction_maps(record: xr.Dataset, maps: xr.Dataset) -> Figure:
     size = float(np.nanpercentile(np.abs(fields[:, section.near()]), 99)) or 1.0
     figure, axes = _panels(section, len(fields), ("field",))
     for k, values in enumerate(fields):
-        shown = _draw_field(axes["field"][k], section, values, "RdBu_r", (-size, size), [0.0])
+        shown = _draw_field(axes["field"][k], section, values, "RdBu_r", (-size, size), [0.0], "0.2")
         axes["field"][k].set_title(_moment_title(record, maps, k), fontsize=9.5, loc="left")
     _colour_bar(figure, shown, axes, "Reaction current density (A/m²), > 0 delithiates", extend="both")
     return figure
@@ -170,8 +170,9 @@ def _panels(section: Section, count: int, kinds: tuple[str, ...]) -> tuple[Figur
     tall = {"field": float(np.ptp(section.depth)), "gauge": 150.0}
     width, span = 10.5 if columns > 1 else 5.5, section.right - section.left
     per_um = (width - 0.9) / columns / span * 0.88
-    heights = [tall[kind] * per_um + (0.55 if kind == "field" else 0.25) for kind in kinds] * blocks
-    figure = Figure(figsize=(width, sum(heights) + 1.3), layout="constrained", dpi=150)
+    heights = [tall[kind] * per_um for kind in kinds] * blocks
+    labels = blocks * (0.95 if len(kinds) == 1 else 1.35)
+    figure = Figure(figsize=(width, sum(heights) + labels + 0.8), layout="constrained", dpi=150)
     grid = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
     axes: dict[str, list[Axes]] = {kind: [] for kind in kinds}
     for k in range(blocks * columns):
@@ -190,7 +191,13 @@ def _panels(section: Section, count: int, kinds: tuple[str, ...]) -> tuple[Figur
 
 
 def _draw_field(
-    axis: Axes, section: Section, values: np.ndarray, cmap: str, limits: tuple[float, float], levels: Any
+    axis: Axes,
+    section: Section,
+    values: np.ndarray,
+    cmap: str,
+    limits: tuple[float, float],
+    levels: Any,
+    line: str = "white",
 ) -> Any:
     """The field with the outlines of crack and separator and the collector; returns the coloured mesh."""
     from matplotlib.collections import LineCollection
@@ -206,7 +213,7 @@ def _draw_field(
         )
         inside = [v for v in levels if np.nanmin(values) < v < np.nanmax(values)]
         if inside:
-            axis.tricontour(mesh, clean, levels=inside, colors="white", linewidths=0.5, alpha=0.7)
+            axis.tricontour(mesh, clean, levels=inside, colors=line, linewidths=0.6, alpha=0.7)
         flip = np.array([-1.0 if mirrored else 1.0, 1.0])
         axis.add_collection(LineCollection(list(section.borders * flip), colors="black", linewidths=1.1))
     bottom, top = float(section.depth.max()), float(section.depth.min())
@@ -217,8 +224,9 @@ def _draw_field(
     axis.set_aspect("equal")
     if section.named("separator").any():
         axis.text(
-            section.right - 4, top / 2, "separator", ha="right", va="center", fontsize=7.5, color="0.25"
-        )
+            section.right - 6, top / 2, "separator", ha="right", va="center", fontsize=7.5,
+            bbox={"facecolor": "white", "alpha": 0.7, "lw": 0, "pad": 1.2},
+        )  # fmt: skip
     return shown
 
 

@@ -44,8 +44,10 @@ table { border-collapse: collapse; width: 100%; font-size: .88rem; margin: .5rem
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line);
   overflow-wrap: break-word; }
 th { background: #f3f5f8; white-space: nowrap; }
-td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 tr.assumed td { background: #fff8e6; }
+.comparison td:first-child { width: 22%; } .comparison td:last-child { width: 38%; }
+.facts { width: auto; } .facts td:first-child { color: var(--soft); white-space: nowrap; }
 .comparison td:nth-child(2), .comparison td:nth-child(3), .comparison td:nth-child(4) { white-space: nowrap; }
 .comparison td.text { white-space: normal; }
 .verdict { font-weight: 600; white-space: nowrap; } .verdict .note { font-weight: 400; white-space: normal; }
@@ -59,6 +61,7 @@ footer { color: var(--soft); font-size: .82rem; margin-top: 2.5rem; border-top: 
   main { padding: .8rem .9rem 2rem; } h1 { font-size: 1.35rem; }
   table.comparison thead { display: none; }
   table.comparison, .comparison tbody, .comparison tr, .comparison td { display: block; width: 100%; }
+  .comparison td:first-child, .comparison td:last-child { width: 100%; }
   .comparison tr { border: 1px solid var(--line); border-radius: 8px; margin: .6rem 0; padding: .3rem .2rem; }
   .comparison td { border: 0; padding: .15rem .6rem; white-space: normal !important; }
   .comparison td:not(:first-child)::before { content: attr(data-label) ": "; color: var(--soft); }
@@ -116,15 +119,18 @@ def picture(figure: Figure, caption: str, *, vector: bool = False, shape: str = 
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], marked: Iterable[bool] = ()) -> str:
-    """A table of plain text; numbers are set right, rows ``marked`` as assumed are tinted."""
-    marks = list(marked)
-    lines = []
-    for k, row in enumerate(rows):
-        tint = ' class="assumed"' if k < len(marks) and marks[k] else ""
-        lines.append(f"<tr{tint}>{''.join(_cell(value) for value in row)}</tr>")
-    if not lines:
+    """A table of plain text; columns of numbers are set right, rows ``marked`` as assumed are tinted."""
+    content, marks = [list(row) for row in rows], list(marked)
+    if not content:
         return ""
-    header = "".join(f"<th>{escape(name)}</th>" for name in head)
+    number = [all(_is_number(row[k]) for row in content) for k in range(len(head))]
+    kinds = [' class="number"' if one else "" for one in number]
+    header = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, head, strict=True))
+    lines = []
+    for k, row in enumerate(content):
+        tint = ' class="assumed"' if k < len(marks) and marks[k] else ""
+        cells = (f"<td{kind}>{escape(value_text(v))}</td>" for kind, v in zip(kinds, row, strict=True))
+        lines.append(f"<tr{tint}>{''.join(cells)}</tr>")
     body = "\n".join(lines)
     return (
         f'<div class="scroll"><table><thead><tr>{header}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
@@ -132,9 +138,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], marked: Iterable[b
 
 
 def pairs(content: Mapping[str, Any]) -> str:
-    """A table of names and values."""
-    return table(("", ""), [(name, value_text(value)) for name, value in content.items()]).replace(
-        "<thead><tr><th></th><th></th></tr></thead>", ""
+    """A table of names and values; nothing if there are none."""
+    lines = "\n".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(value_text(value))}</td></tr>"
+        for name, value in content.items()
+    )
+    return (
+        f'<div class="scroll"><table class="facts"><tbody>\n{lines}\n</tbody></table></div>' if lines else ""
     )
 
 
@@ -167,10 +177,9 @@ def value_text(value: Any) -> str:
     return str(value)
 
 
-def _cell(value: Any) -> str:
-    text = escape(value_text(value))
+def _is_number(value: Any) -> bool:
     try:
         float(str(value))
     except ValueError:
-        return f"<td>{text}</td>"
-    return f'<td class="number">{text}</td>'
+        return value is None
+    return True

@@ -115,10 +115,13 @@ def _judge(simulated: float | str, target: Target) -> tuple[str, str]:
     if not math.isfinite(simulated):
         return NOT_TESTABLE, "the observable is not a finite number"
     allowed, off = float(target.tolerance.value or 0.0), distance(simulated, target.value)
-    unit = "" if target.unit == "-" else f" {target.unit}"
+    unit = "" if target.unit == "-" else f" {_pretty(target.unit)}"
+    verdict = MET if abs(off) <= allowed else NOT_MET
     if isinstance(target.value, tuple) and off == 0.0:
-        return MET, f"within the range; {because}"
-    return (MET if abs(off) <= allowed else NOT_MET), f"off by {off:+.3g}{unit}; {because}"
+        return verdict, f"within the range; tolerance: {because}"
+    if abs(off) < 1e-9:
+        return verdict, f"no difference; tolerance: {because}"
+    return verdict, f"off by {off:+.3g}{unit}; tolerance: {because}"
 
 
 # -- summaries and text ----------------------------------------------------
@@ -213,6 +216,7 @@ def _html_row(row: Row, head: Sequence[str]) -> str:
     kind = row.verdict.replace(" ", "-")
     mark = e(row.verdict) + ("" if row.scored else f'<br><span class="note">{e(row.use)}, not counted</span>')
     cells = (name, e(measured_text(row)), e(simulated_text(row)), e(tolerance_text(row)))
-    body = "".join(f'<td data-label="{h}">{c}</td>' for h, c in zip(head, cells, strict=False))
+    words = ' class="text"' if row.unit == "pattern" else ""
+    body = "".join(f'<td data-label="{h}"{words}>{c}</td>' for h, c in zip(head, cells, strict=False))
     body += f'<td data-label="Verdict"><span class="verdict {kind}">{mark}</span></td>'
     return f'<tr>{body}<td data-label="Reason">{reason}</td></tr>'
