@@ -26,7 +26,7 @@ class Unknown:
 
     ``scale`` is its natural size, used for norms and for scaling the linear
     system; ``row_scale`` that of its equation; ``error_scale`` what the time
-    step's relative tolerance refers to. ``constrained`` are local degrees of
+    step's relative tolerance refers to (None: not controlled). ``constrained`` are local degrees of
     freedom that keep the value the function has.
     """
 
@@ -35,7 +35,7 @@ class Unknown:
     function: fem.Function
     scale: float
     row_scale: float
-    error_scale: float
+    error_scale: float | None
     differential: bool
     constrained: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 

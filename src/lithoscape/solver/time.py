@@ -64,7 +64,7 @@ class TimeOptions:
     """Tolerances of the local error, in the units of each unknown's scale."""
 
     relative: float = 1e-4
-    """Allowed local error per step relative to the error scale of an unknown."""
+    """Allowed root-mean-square local error per step relative to the error scale of an unknown."""
     first_step: float = 1e-3
     """First step after a discontinuity [s]."""
     smallest: float = 1e-7
@@ -180,14 +180,19 @@ class Stepper:
     ) -> float:
         if f.constant == 0.0:
             return 0.0
-        worst = 0.0
+        sums, counts = [], []
         for i, unknown in enumerate(self.system.problem.unknowns):
-            gap = (state.fields[i] - predicted[i])[: self.system.owned[i]] / unknown.error_scale
-            worst = max(worst, float(np.max(np.abs(gap), initial=0.0)))
+            if unknown.error_scale is not None:
+                gap = (state.fields[i] - predicted[i])[: self.system.owned[i]] / unknown.error_scale
+                sums.append(float(gap @ gap))
+                counts.append(gap.size)
         for k, x in enumerate(state.internal):
-            guess = _combine(f.weights, [s.internal[k] for s in past])
-            worst = max(worst, float(np.max(np.abs(x - guess), initial=0.0)))
-        return self.system.max_norm(np.array([worst])) * f.constant / self.options.relative
+            gap = (x - _combine(f.weights, [s.internal[k] for s in past])).ravel()
+            sums.append(float(gap @ gap))
+            counts.append(gap.size)
+        totals = self.system.comm.allreduce(np.array([sums, counts], dtype=float))
+        rms = np.sqrt(totals[0] / np.maximum(totals[1], 1.0))
+        return float(rms.max()) * f.constant / self.options.relative
 
     def frozen(self, history: History) -> History:
         """Consistent potentials and fluxes for the present concentrations.
