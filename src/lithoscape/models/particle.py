@@ -73,23 +73,26 @@ def balance_reaction(
 ) -> Balance:
     """Current density j [A/m2] with ``phi_s - phi_e = U(x_s(j)) + eta(j)``.
 
-    Newton on the logarithmic (asinh) form, kept inside a shrinking bracket: the
-    residual falls monotonically with j, so the root is unique. Steps shrink
-    quadratically: after one of relative size ``tolerance`` the error is its square.
+    Newton on the logarithmic (asinh) form, kept inside a shrinking bracket. The
+    residual falls monotonically with j, so that the root is unique, as long as
+    ``free`` lies between 0 and 1. Steps fill or empty the surface once at most;
+    they shrink quadratically: after one of relative size ``tolerance`` the error
+    is its square.
     """
     low, high = np.full_like(j, -np.inf), np.full_like(j, np.inf)
-    for _ in range(80):
+    longest = last = -1.0 / p.forced
+    for _ in range(100):
         f, found = _residual(material, T, p, j)
-        step = -f / found.slope
-        new = j + step
+        step = np.clip(-f / found.slope, -longest, longest)
         if np.all(np.abs(step) <= tolerance * (np.abs(j) + 1e-6)):
-            return replace(found, j=new)
+            return replace(found, j=j + step)
         low, high = np.where(f > 0, j, low), np.where(f <= 0, j, high)
-        outside = (new <= low) | (new >= high)
-        if outside.any():
-            both = outside & np.isfinite(low) & np.isfinite(high)
-            new[both] = 0.5 * (low[both] + high[both])
-        j = new
+        new = j + step
+        bad = (new <= low) | (new >= high) | (2 * np.abs(step) > np.abs(last))
+        if bad.any():
+            bad &= np.isfinite(low) & np.isfinite(high)
+            new[bad] = 0.5 * (low[bad] + high[bad])
+        last, j = new - j, new
     return replace(found, j=j)
 
 

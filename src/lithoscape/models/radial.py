@@ -108,7 +108,7 @@ def tangent_response(
     right = np.empty((profile.shape[0], 2, profile.shape[1]))
     right[:, 0] = source * grid.volume + (grid.volume * tilt * profile) @ grid.gradient
     right[:, 1] = 0.0
-    right[:, 1, -1] = -surface
+    right[:, 0, -1], right[:, 1, -1] = source @ grid.volume, -surface
     _solve_tangent(rate, grid.volume, grid.gradient, value * grid.volume, tilt * grid.volume, right)
     return right[:, 0], right[:, 1]
 
@@ -117,7 +117,11 @@ def tangent_response(
 def _solve_tangent(
     rate: float, volume: np.ndarray, G: np.ndarray, value: np.ndarray, tilt: np.ndarray, right: np.ndarray
 ) -> None:
-    """Solve (rate V + G^T (value G + tilt)) x = right (m, k, n), in place, sphere by sphere."""
+    """Solve (rate V + G^T (value G + tilt)) x = right (m, k, n), in place, sphere by sphere.
+
+    The surface's row is the sum of all rows, the balance of the whole sphere,
+    which is then met to round-off.
+    """
     m, n = value.shape
     A = np.empty((n, n))
     for i in range(m):
@@ -130,6 +134,7 @@ def _solve_tangent(
                 scaled = G[q, a] * value[i, q]
                 for b in range(n):
                     A[a, b] += scaled * G[q, b]
+        A[n - 1] = rate * volume
         _eliminate(A, right[i])
 
 
