@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dolfinx_solver  # noqa: F401  (orders MPI before the compiled modules)
 import numpy as np
@@ -65,7 +66,7 @@ class FieldMaps:
         x = np.stack([self._gather(c) for c in self.space.tabulate_dof_coordinates().T])
         triangles, region = self._triangles()
         moment = ("moment", self.moments)
-        data = {
+        data: dict[str, tuple[Any, Any]] = {
             name: (("moment", "node"), np.array(rows).reshape(len(self.moments), -1))
             for name, rows in self.values.items()
         }
@@ -84,7 +85,9 @@ class FieldMaps:
         domain = self.problem.domain
         owned = domain.mesh.topology.index_map(domain.dim).size_local
         local = self.space.dofmap.list[:owned]
-        cells = self.space.dofmap.index_map.local_to_global(local.ravel().astype(np.int32)).reshape(local.shape)
+        cells = self.space.dofmap.index_map.local_to_global(local.ravel().astype(np.int32)).reshape(
+            local.shape
+        )
         tags = domain.cell_values()[:owned]
         if cells.shape[1] == 4 and domain.dim == 2:
             cells = np.concatenate([cells[:, [0, 1, 3]], cells[:, [0, 3, 2]]])

@@ -328,7 +328,8 @@ class Simulation:
         row.update({name: probe() for name, probe in self.probes.items()})
         self.recorder.add(row)
         if self.progress is not None:
-            text = f"cycle {turn.cycle + 1} · {turn.spec.text} · {state.time / 60:.1f} min · {row['Voltage [V]']:.3f} V"
+            place = f"{state.time / 60:.1f} min · {row['Voltage [V]']:.3f} V"
+            text = f"cycle {turn.cycle + 1} · {turn.spec.text} · {place}"
             self.progress(self.cursor.turn / len(self.turns), text)
 
     def _pending(self, turn: Turn) -> list[Moment]:

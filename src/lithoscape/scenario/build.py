@@ -69,7 +69,9 @@ def build_plan(scenario: Scenario) -> Plan:
         surface += materials.negative.thickness  # type: ignore[union-attr]
     gauge = _gauge(scenario, materials, geometry)
     cell = _cell(scenario, materials, base)
-    return Plan(scenario, materials, geometry, cell, sequence, base, _moments(scenario, sequence), gauge, surface)
+    return Plan(
+        scenario, materials, geometry, cell, sequence, base, _moments(scenario, sequence), gauge, surface
+    )
 
 
 def _materials(scenario: Scenario) -> MaterialSet:
@@ -112,9 +114,7 @@ def _geometry(scenario: Scenario, m: MaterialSet) -> CrackedCell | tuple[Layer, 
     return tuple(layers)
 
 
-def _loading(
-    scenario: Scenario, m: MaterialSet, geometry: CrackedCell | tuple[Layer, ...]
-) -> MaterialSet:
+def _loading(scenario: Scenario, m: MaterialSet, geometry: CrackedCell | tuple[Layer, ...]) -> MaterialSet:
     """Active fraction of the uncracked matrix from the active mass per plan area."""
     loading = scenario.electrode.active_loading_mg_cm2
     if loading is None:
@@ -188,9 +188,7 @@ def _moments(scenario: Scenario, sequence: Sequence) -> tuple[Moment, ...]:
     return tuple(moments)
 
 
-def _gauge(
-    scenario: Scenario, m: MaterialSet, geometry: CrackedCell | tuple[Layer, ...]
-) -> GaugeMap | None:
+def _gauge(scenario: Scenario, m: MaterialSet, geometry: CrackedCell | tuple[Layer, ...]) -> GaugeMap | None:
     spec = scenario.instruments.gauge_map
     if spec is None:
         return None

@@ -104,7 +104,10 @@ def _read(path: Path) -> dict[str, Any]:
 def _overlaid(base: Any, over: Any) -> Any:
     """``over`` laid on ``base``: mappings merge, everything else is replaced."""
     if isinstance(base, Mapping) and isinstance(over, Mapping):
-        return {k: _overlaid(base[k], over[k]) if k in base and k in over else {**base, **over}[k] for k in {**base, **over}}
+        return {
+            k: _overlaid(base[k], over[k]) if k in base and k in over else {**base, **over}[k]
+            for k in {**base, **over}
+        }
     return over
 
 
@@ -126,7 +129,9 @@ def _as_input_error(model: type[BaseModel], error: ValidationError) -> InputErro
         valid = _keys_at(model, loc[:-1])
         return InputError("unknown key", field=field, value=str(loc[-1]), remedy=nearest(str(loc[-1]), valid))
     if first["type"] == "missing":
-        return InputError("this key is required", field=field, remedy="Add it; `lithoscape check` shows an example")
+        return InputError(
+            "this key is required", field=field, remedy="Add it; `lithoscape check` shows an example"
+        )
     message = first["msg"].removeprefix("Value error, ")
     remedy = "Units are part of the key; give a plain number" if isinstance(value, str) else None
     return InputError(message[0].lower() + message[1:], field=field, value=value, remedy=remedy)
@@ -136,7 +141,9 @@ def _keys_at(model: Any, loc: list[Any]) -> list[str]:
     """Valid keys of the model that the path leads to."""
     for part in loc:
         if part == "geometry":
-            return sorted({*Layered.model_fields, *Cracked.model_fields}) if part == loc[-1] else _crack_keys()
+            return (
+                sorted({*Layered.model_fields, *Cracked.model_fields}) if part == loc[-1] else _crack_keys()
+            )
         annotation = getattr(model, "model_fields", {}).get(part)
         inner = _model_in(annotation.annotation) if annotation is not None else model
         model = inner or model

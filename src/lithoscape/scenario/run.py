@@ -14,6 +14,7 @@ from mpi4py import MPI
 
 from .. import checkpoint as store
 from .. import records
+from ..constants import FARADAY, HOUR
 from ..errors import InputError
 from ..fields import FieldMaps
 from ..instruments.gauge_volume import GaugeMap
@@ -21,10 +22,10 @@ from ..models.homogenised import homogenised
 from ..models.observe import Lithiation
 from ..probe import BoxAverages
 from ..problem import Problem
-from ..report.document import write_report
+from ..report import Details, write_report
 from ..simulate import Options, Simulation, Solution
 from ..solver import NewtonOptions, TimeOptions
-from ..validation.cases import load_case
+from ..validation.cases import Case, load_case
 from ..validation.compare import compare
 from .build import Plan, build_plan
 from .load import Loaded
@@ -157,13 +158,32 @@ def _write(
     has_maps = bool(observers.maps.moments) and problem.domain.dim == 2
     if has_maps:
         records.save(maps, folder / "maps.nc")
-    rows = _compare(loaded, record)
+    case = _case(loaded)
+    rows = None if case is None else compare(record, case)
     (folder / "statistics.json").write_text(json.dumps(solution.statistics, indent=2) + "\n")
     if rows is not None:
         (folder / "comparison.json").write_text(json.dumps([row.as_dict() for row in rows], indent=2) + "\n")
-    extra = {"materials": plan.materials, "statistics": solution.statistics, "outcome": solution.outcome}
-    write_report(folder, record, maps if has_maps else None, rows, extra)
+    details = Details(
+        materials=plan.materials,
+        case=case,
+        outcome=solution.outcome,
+        statistics=solution.statistics,
+        mesh=_mesh_facts(problem, digest),
+        specification=loaded.scenario.model_dump(mode="json", exclude_none=True),
+        notes=loaded.scenario.description,
+    )
+    write_report(folder, record, maps if has_maps else None, rows, details)
     return RunResult(folder, Solution(record, solution.outcome, solution.statistics), rows)
+
+
+def _mesh_facts(problem: Problem, digest: str) -> dict[str, Any]:
+    topology = problem.domain.mesh.topology
+    return {
+        "geometry": problem.domain.description,
+        "nodes": int(topology.index_map(0).size_global),
+        "cells": int(topology.index_map(problem.domain.dim).size_global),
+        "hash": digest,
+    }
 
 
 def _record(
@@ -187,7 +207,9 @@ def _record(
         "status": solution.outcome.status,
         "message": solution.outcome.message,
         "steps": steps,
-        "gauge_groups": {} if observers.gauge is None else {k: list(v) for k, v in observers.gauge.groups.items()},
+        "gauge_groups": {}
+        if observers.gauge is None
+        else {k: list(v) for k, v in observers.gauge.groups.items()},
         "c_rate_A_m2": plan.base.c_rate_current_density,
         "capacity_A_h_m2": s.cell.capacity_mAh_cm2 * 10.0,
         "materials": plan.materials.name,
@@ -200,19 +222,47 @@ def _record(
 
 
 def _balance(plan: Plan, record: xr.Dataset) -> np.ndarray:
-    """Lithium gained by the positive electrode minus the charge passed, relative to the swing."""
+    """Lithium gained by the cell's positive side minus the charge passed, over what was there.
+
+    In a half cell the salt counts too (lithium metal is the source); in a full
+    cell the salt is constant and the positive electrode's particles gain the charge.
+    """
     solid = record["Lithium in solid [mol.m-2]"].values
-    charge = record["Discharge capacity [A.h.m-2]"].values * 3600.0
-    from ..constants import FARADAY
-
-    if not plan.materials.is_half_cell:
-        charge = charge.copy()
-    salt = record["Lithium in electrolyte [mol.m-2]"].values
-    gained = (solid - solid[0]) + (salt - salt[0] if plan.materials.is_half_cell else 0.0)
-    return (gained - (charge - charge[0]) / FARADAY) / solid[0]
+    charge = record["Discharge capacity [A.h.m-2]"].values * HOUR
+    gained = solid - solid[0]
+    if plan.materials.is_half_cell:
+        salt = record["Lithium in electrolyte [mol.m-2]"].values
+        gained = gained + salt - salt[0]
+    return np.asarray((gained - (charge - charge[0]) / FARADAY) / solid[0])
 
 
-def _compare(loaded: Loaded, record: xr.Dataset) -> list[Any] | None:
+def _case(loaded: Loaded) -> Case | None:
     if loaded.scenario.validation is None:
         return None
-    return compare(record, load_case((loaded.path.parent / loaded.scenario.validation).resolve()))
+    return load_case((loaded.path.parent / loaded.scenario.validation).resolve())
+
+
+def rewrite_report(folder: Path, loaded: Loaded | None = None) -> Path:
+    """Compare and report an earlier run again, from its folder.
+
+    Raises
+    ------
+    InputError
+        The folder holds no record.
+    """
+    if not (folder / "record.nc").is_file():
+        raise InputError(
+            "there is no record of a run in this folder", field="folder", value=str(folder),
+            remedy="Give the folder that `lithoscape run` printed",
+        )  # fmt: skip
+    record = records.load(folder / "record.nc")
+    maps = records.load(folder / "maps.nc") if (folder / "maps.nc").is_file() else None
+    case = None if loaded is None else _case(loaded)
+    rows = None if case is None else compare(record, case)
+    statistics = folder / "statistics.json"
+    details = Details(
+        materials=None if loaded is None else build_plan(loaded.scenario).materials,
+        case=case,
+        statistics=json.loads(statistics.read_text()) if statistics.is_file() else {},
+    )
+    return write_report(folder, record, maps, rows, details)

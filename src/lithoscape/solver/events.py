@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
-
-T = TypeVar("T")
 
 
-def locate(
+def locate[T](
     attempt: Callable[[float], tuple[T, float] | None],
     upper: float,
     gap_lower: float,

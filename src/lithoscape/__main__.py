@@ -1,0 +1,5 @@
+"""``python -m lithoscape``."""
+
+from .cli import main
+
+main()
