@@ -11,7 +11,7 @@ from lithoscape.models.homogenised import HomogenisedCell, homogenised
 from lithoscape.problem import Problem
 from lithoscape.protocol import Base, parse_protocol
 from lithoscape.simulate import Options, Simulation
-from lithoscape.solver import TimeOptions
+from lithoscape.solver import NewtonOptions, TimeOptions
 
 ONE_C = {"Xu2019": 24.0, "Chen2020": 48.6, "Chen2020_half": 48.6, "ORegan2022_half": 48.6}
 """Round 1C current densities [A/m2]."""
@@ -36,9 +36,17 @@ def problem_of(name: str, cells: int = 8, cell: HomogenisedCell | None = None, *
     return homogenised(layered_cell(layers(get_set(name), cells), **mesh), cell or cell_of(name))
 
 
+TIGHT = NewtonOptions(update=1e-10, residual=1e-13)
+"""Newton to round-off, for balances."""
+
+
 def simulation(
-    problem: Problem, name: str, lines: list[str], relative: float = 1e-4, **options: Any
+    problem: Problem, name: str, lines: list[str], relative: float = 1e-4, newton: Any = None, **options: Any
 ) -> Simulation:
-    """A run of ``lines`` at a chosen tolerance of the time steps."""
-    run_options = Options(time=TimeOptions(relative=relative), checkpoint_every=options.pop("every", 50))
-    return Simulation(problem, parse_protocol(lines), Base(ONE_C[name], 1.0), options=run_options, **options)
+    """A run of ``lines`` at a chosen tolerance of the time steps; ``every`` steps a checkpoint."""
+    chosen = Options(
+        newton=newton or NewtonOptions(),
+        time=TimeOptions(relative=relative),
+        checkpoint_every=options.pop("every", 50),
+    )
+    return Simulation(problem, parse_protocol(lines), Base(ONE_C[name], 1.0), options=chosen, **options)

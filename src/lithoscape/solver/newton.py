@@ -9,6 +9,9 @@ import numpy as np
 from .linear import DirectSolver
 from .system import System
 
+_LONGEST = 10.0
+"""Longest scaled update: overpotentials overshoot by an exponential, come back by one V_T a time."""
+
 _ROUND_OFF = 1e-11
 """Scaled update below which an iteration only stirs round-off."""
 
@@ -90,7 +93,7 @@ class Newton:
             if not np.isfinite(norm) or growths > 3:
                 return NewtonResult(False, k, "Newton's updates grow")
             keep = ratio <= o.contraction or norm < _ROUND_OFF
-            self.system.add(update, -min(1.0, 40.0 / max(norm, 1e-300)))
+            self.system.add(update, -min(1.0, _LONGEST / max(norm, 1e-300)))
             last = norm
         return NewtonResult(False, o.iterations, f"no convergence in {o.iterations} iterations")
 
