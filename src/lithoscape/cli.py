@@ -32,6 +32,9 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on s
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO.yaml", help="Scenario file.")]
 Variant = Annotated[str | None, typer.Option(help="Variant of the scenario; default: the file's own.")]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the scenario.")
+]
 
 
 @app.command(
@@ -41,6 +44,7 @@ def run(
     scenario: ScenarioPath,
     variant: Variant = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/SCENARIO-VARIANT.")] = None,
+    changes: Changes = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -48,10 +52,10 @@ def run(
     """Run a scenario: record, field maps, comparison with measurements, report."""
     from mpi4py import MPI
 
-    from .scenario import load_scenario, run_scenario
+    from .scenario import load_scenario, parse_changes, run_scenario
 
     console = _console(quiet or as_json or MPI.COMM_WORLD.rank > 0)
-    loaded = load_scenario(scenario, variant)
+    loaded = load_scenario(scenario, variant, parse_changes(changes or []))
     folder = out or Path("runs") / f"{loaded.name}-{loaded.variant}"
     console.print(f"[bold]{loaded.scenario.title}[/bold]\nvariant {loaded.variant}, into {folder}")
     with _progress(console) as progress:
@@ -66,17 +70,18 @@ def run(
 def check(
     scenario: ScenarioPath,
     variant: Variant = None,
+    changes: Changes = None,
     every: Annotated[bool, typer.Option("--all", help="Check every variant of the file.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Validate a scenario without solving: keys, units, materials, geometry, protocol."""
-    from .scenario import build_plan, load_scenario, variant_names
+    from .scenario import build_plan, load_scenario, parse_changes, variant_names
 
     names: list[str | None] = list(variant_names(scenario)) if every else [variant]
     rows = []
     for name in names:
-        loaded = load_scenario(scenario, name)
+        loaded = load_scenario(scenario, name, parse_changes(changes or []))
         plan = build_plan(loaded.scenario)
         rows.append(
             {"variant": loaded.variant, "steps": len(plan.sequence), "materials": plan.materials.name}

@@ -161,6 +161,8 @@ class Simulation:
             if isinstance(result, Outcome):
                 return result
             history = result
+            for moment in self._pending(turn):
+                self.warnings.append(f"{turn.spec.text!r} ended before the moment {moment.name!r}")
             self.cursor = _Cursor(self.cursor.turn + 1, accepted=self.cursor.accepted)
             self._save(history)
         return Outcome("finished")

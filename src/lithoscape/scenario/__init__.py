@@ -6,7 +6,7 @@ into a folder with record, maps, fields, comparison and report.
 """
 
 from .build import Plan, build_plan
-from .load import Loaded, json_schema, load_scenario, variant_names
+from .load import Loaded, json_schema, load_scenario, parse_changes, variant_names
 from .run import RunResult, rewrite_report, run_scenario
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "build_plan",
     "json_schema",
     "load_scenario",
+    "parse_changes",
     "rewrite_report",
     "run_scenario",
     "variant_names",

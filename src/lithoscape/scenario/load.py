@@ -38,8 +38,10 @@ class Loaded:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def load_scenario(path: Path, variant: str | None = None) -> Loaded:
+def load_scenario(path: Path, variant: str | None = None, changes: Mapping[str, Any] | None = None) -> Loaded:
     """Read and validate ``path`` with ``variant`` laid over it (None: the file's default).
+
+    ``changes`` are dotted keys with values that are laid over that in turn.
 
     Raises
     ------
@@ -59,7 +61,25 @@ def load_scenario(path: Path, variant: str | None = None) -> Loaded:
     merged = {k: v for k, v in raw.items() if k not in ("default_variant", "variants")}
     if chosen != BASE:
         merged = _overlaid(merged, file.variants[chosen])
+    for key, value in (changes or {}).items():
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        merged = _overlaid(merged, value)
     return Loaded(_validated(Scenario, merged), path, chosen)
+
+
+def parse_changes(entries: list[str]) -> dict[str, Any]:
+    """``["electrode.transport=0.05"]`` as dotted keys and YAML values."""
+    changes = {}
+    for entry in entries:
+        key, equals, text = entry.partition("=")
+        if not equals or not key.strip():
+            raise InputError(
+                "a change reads KEY=VALUE", field="--set", value=entry,
+                remedy="For example --set electrode.transport=0.05",
+            )  # fmt: skip
+        changes[key.strip()] = yaml.safe_load(text)
+    return changes
 
 
 def variant_names(path: Path) -> list[str]:
