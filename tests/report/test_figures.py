@@ -78,6 +78,17 @@ def test_deviations_are_in_tolerances_and_never_off_the_picture(rows):
     assert any("27.3 % SoL" in text.get_text() for text in axis.texts)
 
 
+def test_what_does_not_happen_is_listed_without_a_mark(rows):
+    import dataclasses
+
+    unseen = dataclasses.replace(rows[3], simulated=None, verdict="not met")
+    untested = dataclasses.replace(rows[4], simulated=None, verdict="not testable")
+    axis = figures.targets([unseen, untested]).axes[0]
+    assert [line.get_marker() for line in axis.lines] == ["None"]
+    assert sum(text.get_text() == "not seen" for text in axis.texts) == 1
+    assert not any("0.5C" in text.get_text() for text in axis.texts)
+
+
 # ------------------------------------------------------------------ fields
 def test_depth_counts_from_the_electrode_surface(fields):
     section = maps.Section(fields)
@@ -116,6 +127,15 @@ def test_nothing_is_drawn_where_there_is_no_active_material(fields):
     shown = section.cells[~mesh.mask]
     assert np.isfinite(values[shown]).all()
     assert (section.x[shown].min(axis=1) <= 200).all()
+    assert set(section.region[~mesh.mask]) == {section.regions["positive"]}
+
+
+def test_a_stray_gap_hides_its_cells_only(fields):
+    section = maps.Section(fields)
+    values = fields["State of lithiation"].values[0].copy()
+    before = maps._triangulation(section, values, mirrored=False).mask.sum()
+    values[np.flatnonzero(np.isfinite(values))[200]] = np.nan
+    assert 0 < maps._triangulation(section, values, mirrored=False).mask.sum() - before <= 8
 
 
 def test_the_validity_limit_is_a_line_on_the_concentration(record, fields):

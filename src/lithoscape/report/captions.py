@@ -4,7 +4,8 @@ from __future__ import annotations
 
 TARGETS = (
     "Deviation of every simulated number from the measured one in units of its tolerance; inside the green "
-    "band a target is met. Arrows lie further away than drawn; hollow marks are shown, but not counted."
+    "band a target is met. Arrows lie further away than drawn; hollow marks are shown, but not "
+    "counted. Not seen: what was measured does not happen in the simulation."
 )
 VOLTAGE = (
     "Voltage and applied current. Background: blue open circuit, yellow constant current, red constant "

@@ -128,9 +128,10 @@ def lateral_groups(record: xr.Dataset) -> Figure:
     latest = phases(record)[-1].rows[-1]
 
     def draw(axis: Axes, members: list[Phase], time: np.ndarray) -> None:
-        for (group, values), colour in zip(series.items(), _cycled(GROUP_COLOURS), strict=False):
+        for (group, values), (colour, width) in zip(series.items(), _nested(GROUP_COLOURS), strict=False):
             for d, shift in enumerate(shifts):
-                _course(axis, time, values[:, d] + shift, members, colour, group if d == 0 else None)
+                label = group if d == 0 else None
+                _course(axis, time, values[:, d] + shift, members, colour, label, width)
         last = members[-1].rows[-1]
         for d, shift in enumerate(shifts if last == latest else ()):
             level = float(np.mean([values[last, d] for values in series.values()])) + shift
@@ -148,8 +149,8 @@ def level_averages(record: xr.Dataset) -> Figure:
     series, names = level_series(record), level_names(record)
 
     def draw(axis: Axes, members: list[Phase], time: np.ndarray) -> None:
-        for d, (name, colour) in enumerate(zip(names, _cycled(LEVEL_COLOURS), strict=False)):
-            _course(axis, time, series[:, d], members, colour, name)
+        for d, (name, (colour, width)) in enumerate(zip(names, _nested(LEVEL_COLOURS), strict=False)):
+            _course(axis, time, series[:, d], members, colour, name, width)
 
     return _per_cycle(record, draw, "State of lithiation", height=3.2)
 
@@ -162,8 +163,8 @@ def lateral_multiples(record: xr.Dataset) -> Figure:
     for column, members in zip(axes.T, cycles.values(), strict=True):
         time = (record["time"].values - members[0].start) / 60
         for d, axis in enumerate(column):
-            for (group, values), colour in zip(series.items(), _cycled(GROUP_COLOURS), strict=False):
-                _course(axis, time, values[:, d], members, colour, group)
+            for (group, values), (colour, width) in zip(series.items(), _nested(GROUP_COLOURS), strict=False):
+                _course(axis, time, values[:, d], members, colour, group, width)
             _bands(axis, members, 60, members[0].start)
             axis.margins(x=0)
             _plain(axis)
@@ -208,7 +209,7 @@ def targets(rows: Sequence[Row]) -> Figure:
     """Deviation of every simulated number from the measured one, in units of its tolerance."""
     from matplotlib.figure import Figure
 
-    drawn = [row for row in rows if row.deviation is not None and row.tolerance]
+    drawn = [row for row in rows if row.tolerance and (row.deviation is not None or _unseen(row))]
     height = 0.75 + 0.34 * max(len(drawn), 1)
     figure = Figure(figsize=(9.5, height), dpi=150)
     axis = figure.add_axes((0.43, 0.5 / height, 0.33, 1 - 0.55 / height))
@@ -233,15 +234,22 @@ def targets(rows: Sequence[Row]) -> Figure:
 
 def _target(axis: Axes, k: int, row: Row) -> None:
     """One line of :func:`targets`: name, mark, simulated and measured value."""
+    texts = ((-0.03, _target_name(row), "right"), (1.05, simulated_text(row), "left"))
+    for x, text, side in (*texts, (1.37, measured_text(row), "left")):
+        axis.annotate(text, (x, k), xycoords=("axes fraction", "data"), va="center", ha=side, fontsize=8.5)
+    if _unseen(row):
+        return
     ratio = float(row.deviation or 0.0) / float(row.tolerance or 1.0)
     shown, colour = float(np.clip(ratio, -FARTHEST, FARTHEST)), VERDICT_COLOURS[row.verdict]
     marker = "o" if abs(ratio) <= FARTHEST else (">" if ratio > 0 else "<")
     face = colour if row.scored else "white"
     axis.plot([0, shown], [k, k], color=colour, lw=1.4, ls="-" if row.scored else ":")
     axis.plot(shown, k, marker, color=colour, mfc=face, ms=7, clip_on=False, zorder=3)
-    texts = ((-0.03, _target_name(row), "right"), (1.05, simulated_text(row), "left"))
-    for x, text, side in (*texts, (1.37, measured_text(row), "left")):
-        axis.annotate(text, (x, k), xycoords=("axes fraction", "data"), va="center", ha=side, fontsize=8.5)
+
+
+def _unseen(row: Row) -> bool:
+    """Whether a number was looked for that does not occur in the record."""
+    return row.simulated is None and row.verdict == NOT_MET and not isinstance(row.measured, str)
 
 
 def _target_name(row: Row) -> str:
@@ -260,11 +268,12 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _width(columns: int) -> float:
-    return 10.5 if columns > 1 else 6.5
+    return 10.5 if columns > 1 else 9.0
 
 
-def _cycled(colours: Sequence[str]) -> list[str]:
-    return list(colours) * 4
+def _nested(colours: Sequence[str]) -> list[tuple[str, float]]:
+    """Colours and line widths, later ones thinner: curves that coincide stay visible."""
+    return list(zip(colours, (3.2, 2.2, 1.2), strict=True)) * 4
 
 
 def _time_unit(time: np.ndarray) -> tuple[str, float]:
@@ -273,7 +282,13 @@ def _time_unit(time: np.ndarray) -> tuple[str, float]:
 
 
 def _course(
-    axis: Axes, time: np.ndarray, values: np.ndarray, members: list[Phase], colour: str, label: str | None
+    axis: Axes,
+    time: np.ndarray,
+    values: np.ndarray,
+    members: list[Phase],
+    colour: str,
+    label: str | None,
+    width: float = 1.8,
 ) -> None:
     """One curve over the phases of a cycle, dotted while the discharge is slow."""
     for k, phase in enumerate(members):
@@ -283,7 +298,7 @@ def _course(
             values[phase.rows],
             ls=style,
             color=colour,
-            lw=1.8,
+            lw=width,
             label=label if k == 0 else None,
         )
 

@@ -276,8 +276,16 @@ def _triangulation(section: Section, values: np.ndarray, mirrored: bool) -> Any:
 
     reach = -section.left if mirrored else section.right
     far = section.x[section.cells].min(axis=1) > reach
-    hidden = np.isnan(values)[section.cells].any(axis=1) | far
+    missing = np.isnan(values)[section.cells].any(axis=1)
+    hidden = missing | _empty(section.region, missing) | far
     return Triangulation(-section.x if mirrored else section.x, section.depth, section.cells, mask=hidden)
+
+
+def _empty(region: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Cells of regions that mostly lack values: also those whose corners all lie on a border with values."""
+    numbers, place = np.unique(region, return_inverse=True)
+    share = np.bincount(place, weights=missing) / np.bincount(place)
+    return (share > 0.5)[place] if numbers.size > 1 else np.zeros(region.shape, dtype=bool)
 
 
 def _colour_bar(
