@@ -74,7 +74,15 @@ def test_a_full_report_is_one_sound_page_with_every_part(full):
     }  # fmt: skip
     assert checker.images == 10
     assert len(full) < 6_000_000
-    for text in ("10.1039/d6eb00017g", "2800 nodes", "slow_tenth", "812", "a warning", "reached 2200 mol/m³"):
+    for text in (
+        "10.1039/d6eb00017g",
+        "2800 nodes",
+        "1672 nodes, 3182 triangles",
+        "slow_tenth",
+        "812",
+        "a warning",
+        "reached 2200 mol/m³",
+    ):
         assert text in full
     assert 'name="viewport"' in full and "@media print" in full
 

@@ -124,7 +124,7 @@ def render(
             [f'<div class="scroll">{as_html(comparison)}</div>'] if comparison else [],
         ),
         ("variants", "Variants", [_variants(details.variants)]),
-        ("run", "What was run", _run(record, details)),
+        ("run", "What was run", _run(record, fields_at_moments, details)),
         ("numerics", "Conservation and solver", _numerics(record, details)),
     ]
     shown = [(anchor, title, page.section(anchor, title, parts)) for anchor, title, parts in sections]
@@ -265,7 +265,7 @@ def _maps(record: xr.Dataset, fields_at: xr.Dataset | None, details: Details) ->
 
 
 # ------------------------------------------------------------------ what was run
-def _run(record: xr.Dataset, details: Details) -> list[str]:
+def _run(record: xr.Dataset, fields_at: xr.Dataset | None, details: Details) -> list[str]:
     provenance = _decoded(record, "provenance")
     facts: dict[str, Any] = {
         name.capitalize(): record.attrs[name] for name in ("scenario", "variant") if record.attrs.get(name)
@@ -273,6 +273,8 @@ def _run(record: xr.Dataset, details: Details) -> list[str]:
     mesh = details.mesh if details.mesh is not None else record.attrs.get("mesh")
     if mesh:
         facts["Mesh"] = mesh
+    if fields_at is not None and {"node", "cell"} <= set(fields_at.sizes):
+        facts["Mesh size"] = f"{fields_at.sizes['node']} nodes, {fields_at.sizes['cell']} triangles as drawn"
     for name, unit in (("c_rate_A_m2", "1C [A/m²]"), ("capacity_A_h_m2", "Nominal capacity [Ah/m²]")):
         if name in record.attrs:
             facts[unit] = float(record.attrs[name])
