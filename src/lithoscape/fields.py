@@ -62,12 +62,14 @@ class FieldMaps:
             self._writer = None
 
     def dataset(self) -> xr.Dataset:
-        """All moments as one dataset; complete on rank 0 only."""
+        """All moments as one dataset on rank 0 (called by all ranks, empty on the others)."""
         x = np.stack([self._gather(c) for c in self.space.tabulate_dof_coordinates().T])
         triangles, region = self._triangles()
+        if self.comm.rank != 0:
+            return xr.Dataset()
         moment = ("moment", self.moments)
         data: dict[str, tuple[Any, Any]] = {
-            name: (("moment", "node"), np.array(rows).reshape(len(self.moments), -1))
+            name: (("moment", "node"), np.array(rows).reshape(len(self.moments), x.shape[1]))
             for name, rows in self.values.items()
         }
         data |= {"x [m]": ("node", x[0]), "y [m]": ("node", x[1])}

@@ -150,11 +150,13 @@ def _write(
 ) -> RunResult:
     """Record, maps, comparison and report; rank 0 writes."""
     digest = problem.domain.digest()
-    maps = observers.maps.dataset()
-    if problem.domain.comm.rank != 0:
-        return RunResult(folder, solution, None)
     record = _record(loaded, plan, digest, observers, solution)
-    records.save(record, folder / "record.nc")
+    root = problem.domain.comm.rank == 0
+    if root:
+        records.save(record, folder / "record.nc")
+    maps = observers.maps.dataset()
+    if not root:
+        return RunResult(folder, solution, None)
     has_maps = bool(observers.maps.moments) and problem.domain.dim == 2
     if has_maps:
         records.save(maps, folder / "maps.nc")
