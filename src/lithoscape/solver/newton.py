@@ -25,7 +25,7 @@ class NewtonOptions:
     residual: float = 1e-9
     """Largest row residual, in its scale."""
     iterations: int = 25
-    contraction: float = 0.35
+    contraction: float = 0.12
     """Refresh the Jacobian when an iteration contracts less than this."""
 
 
