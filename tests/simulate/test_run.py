@@ -1,6 +1,10 @@
 """Runs: stops met within tolerance, switches that compile nothing, resuming, failing, several processes."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import dolfinx_solver  # noqa: F401
 import numpy as np
@@ -9,6 +13,10 @@ from cells import ONE_C, cell_of, problem_of, simulation
 from dolfinx import fem
 
 from lithoscape.constants import FARADAY, GAS_CONSTANT
+from lithoscape.materials import get_set
+from lithoscape.mesh.cad import CrackedCell, cracked_cell
+from lithoscape.models.cell import open_region, porous_region, separator_region
+from lithoscape.models.homogenised import homogenised
 
 NAME, ONE = "Xu2019", ONE_C["Xu2019"]
 
