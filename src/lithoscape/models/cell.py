@@ -45,9 +45,9 @@ def separator_region(name: str, separator: Separator) -> Region:
     return Region(name, separator.porosity, separator.transport_efficiency)
 
 
-def open_region(name: str) -> Region:
-    """Crack or channel: pure electrolyte."""
-    return Region(name, 1.0, 1.0)
+def open_region(name: str, transport: float = 1.0) -> Region:
+    """Crack or channel: pure electrolyte; ``transport`` below 1 if it is not open and straight."""
+    return Region(name, 1.0, transport)
 
 
 def cell_from_set(materials: MaterialSet, current_scale: float, **options: Any) -> HomogenisedCell:

@@ -164,7 +164,7 @@ def _cell(scenario: Scenario, m: MaterialSet, base: Base) -> HomogenisedCell:
         region = porous_region("positive", "positive", m.positive, transport=tensor)
         regions = [region if r.name == "positive" else r for r in regions]
     if isinstance(scenario.geometry, Cracked):
-        regions.append(open_region("crack"))
+        regions.append(open_region("crack", scenario.geometry.crack.transport))
     return replace(cell, regions=tuple(regions))
 
 

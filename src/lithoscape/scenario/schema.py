@@ -35,6 +35,7 @@ class Crack(Strict):
     width_um: Micrometres
     bottom_width_um: Micrometres
     depth_um: Micrometres
+    transport: Fraction = Field(1.0, description="eps/tau inside the crack: 1 is open and straight")
 
 
 class Layered(Strict):
