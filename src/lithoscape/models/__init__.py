@@ -1,1 +1,25 @@
-"""TODO."""
+"""Models: equations in, a problem out.
+
+``cell = cell_from_set(get_set("Xu2019"), current_scale)`` names the regions and their laws;
+``problem = homogenised(domain, cell)`` states them on a mesh (:mod:`lithoscape.problem`);
+a solver takes it from there, without knowing which model it is;
+``Lithiation(problem)`` reads the state of lithiation back.
+"""
+
+from .cell import cell_from_set, open_region, porous_region, separator_region
+from .homogenised import HomogenisedCell, Particles, Region, homogenised
+from .observe import Lithiation
+from .particle import ParticleClass
+
+__all__ = [
+    "HomogenisedCell",
+    "Lithiation",
+    "ParticleClass",
+    "Particles",
+    "Region",
+    "cell_from_set",
+    "homogenised",
+    "open_region",
+    "porous_region",
+    "separator_region",
+]
