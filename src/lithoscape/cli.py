@@ -15,17 +15,22 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from .errors import LithoscapeError
+from .errors import InputError, LithoscapeError
 
 app = typer.Typer(
     name="lithoscape",
     help="Simulate lithium-ion electrodes and compare them with operando measurements.",
+    epilog="Example: [bold]lithoscape run scenarios/cracked_nmc622.yaml[/bold]",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-materials_app = typer.Typer(no_args_is_help=True, help="Material sets: list, show, plot, and BPX files.")
+materials_app = typer.Typer(
+    no_args_is_help=True,
+    help="Material sets: list, show, plot, and BPX files.",
+    epilog="Example: [bold]lithoscape materials show NMC622_half[/bold]",
+)
 app.add_typer(materials_app, name="materials")
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
@@ -62,7 +67,10 @@ def run(
         result = run_scenario(loaded, folder, resume=resume, progress=progress)
     if MPI.COMM_WORLD.rank == 0:
         _summary(console, result, as_json)
-    if not result.solution.outcome.ok:
+    outcome = result.solution.outcome
+    if not outcome.ok:
+        if MPI.COMM_WORLD.rank == 0:
+            _complain(f"{outcome.status}: {outcome.message}. {outcome.remedy}")
         raise typer.Exit(1)
 
 
@@ -76,13 +84,13 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Validate a scenario without solving: keys, units, materials, geometry, protocol."""
-    from .scenario import build_plan, load_scenario, parse_changes, variant_names
+    from .scenario import load_scenario, parse_changes, prepare, variant_names
 
     names: list[str | None] = list(variant_names(scenario)) if every else [variant]
     rows = []
     for name in names:
         loaded = load_scenario(scenario, name, parse_changes(changes or []))
-        plan = build_plan(loaded.scenario)
+        plan, _ = prepare(loaded)
         rows.append(
             {"variant": loaded.variant, "steps": len(plan.sequence), "materials": plan.materials.name}
         )
@@ -108,12 +116,15 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="Folder of an earlier run.")],
     scenario: Annotated[Path | None, typer.Option(help="Scenario file, to compare with its targets.")] = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Write the report of an earlier run again."""
     from .scenario import load_scenario, rewrite_report
 
     file = rewrite_report(folder, None if scenario is None else load_scenario(scenario))
-    _console(quiet).print(f"report: {file}")
+    if as_json:
+        print(json.dumps({"report": str(file)}))
+    _console(quiet or as_json).print(f"report: {file}")
 
 
 @materials_app.command("list", epilog="Example: [bold]lithoscape materials list[/bold]")
@@ -154,7 +165,9 @@ def materials_plot(
     """Plot a set's laws: potential, diffusivities, exchange current, electrolyte."""
     from .report.materials import plot_set
 
-    file = plot_set(name, out or Path(f"{name}.png"))
+    target = out or Path(f"{name}.png")
+    _require_suffix(target, ".png", ".pdf", ".svg")
+    file = plot_set(name, target)
     _console(quiet).print(f"plot: {file}")
 
 
@@ -173,6 +186,7 @@ def materials_export(
     from .materials import get_set
     from .materials.bpx import write_bpx
 
+    _require_suffix(file, ".json")
     for note in write_bpx(get_set(name), file, allow_lossy=allow_lossy):
         _console(quiet).print(f"note: {note}")
 
@@ -229,8 +243,6 @@ def _summary(console: Console, result: Any, as_json: bool) -> None:
         f"{outcome.status} in {statistics['wall_time_s']:.1f} s: {statistics['accepted_steps']} steps, "
         f"{statistics['unknowns']} unknowns, {statistics['ranks']} rank(s)"
     )
-    if not outcome.ok:
-        console.print(f"[red]{outcome.message}[/red]\n{outcome.remedy}")
     console.print(f"report: {result.folder / 'report.html'}")
 
 
@@ -257,18 +269,39 @@ def main() -> None:
         app(standalone_mode=False)
     except typer.Exit as done:
         sys.exit(done.exit_code)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("interrupted before there was anything to keep")
         sys.exit(1)
     except LithoscapeError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"[red]error:[/red] {_escape(error.describe())}"
-        )
+        _complain(error.describe())
         sys.exit(error.exit_code)
+    except OSError as error:
+        place = "" if error.filename is None else f" (got {str(error.filename)!r})"
+        _complain(f"file system: {error.strerror or error}{place}. Check the path, its rights and free space")
+        sys.exit(1)
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")):
             error.show()  # type: ignore[attr-defined]
             sys.exit(2)
         raise
+
+
+def _complain(text: str) -> None:
+    """One line on standard error."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"[red]error:[/red] {_escape(' '.join(text.split()))}")
+
+
+def _require_suffix(file: Path, *suffixes: str) -> None:
+    if file.suffix.lower() not in suffixes:
+        raise InputError(
+            "a file of this kind is not written", field="file", value=str(file),
+            remedy=f"End its name with {' or '.join(suffixes)}",
+        )  # fmt: skip
+    if not file.parent.is_dir():
+        raise InputError(
+            "there is no such folder", field="file", value=str(file.parent), remedy="Make it first"
+        )
 
 
 def _escape(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,32 @@ class FieldMaps:
         flux = sum((c.flux.x.array for c in self.lithiation.classes), np.zeros_like(sol))
         c_e, phi_e = (self.problem.unknowns[i].function.x.array for i in (0, 1))
         fields = (sol, c_e, phi_e, np.where(np.isnan(sol), np.nan, flux))
-        for label, function, values in zip(self.NAMES, self._output, fields, strict=True):
-            function.x.array[:] = np.nan_to_num(values, nan=-1.0)
+        for label, values in zip(self.NAMES, fields, strict=True):
             self.values[label].append(self._gather(values))
-        if self._writer is not None:
-            self._writer.write(time)
+        self._write(time, fields)
+
+    def restore(self, moments: Sequence[str], times: Sequence[float], values: Mapping[str, Any]) -> None:
+        """Take over moments kept by an earlier run: gathered ``values`` of rank 0 (called by all ranks)."""
+        moments, times = self.comm.bcast((list(moments), list(times)), root=0)
+        index_map = self.space.dofmap.index_map
+        local = np.arange(index_map.size_local + index_map.num_ghosts, dtype=np.int32)
+        here = index_map.local_to_global(local)
+        for k, (name, time) in enumerate(zip(moments, times, strict=True)):
+            self.moments.append(name)
+            self.times.append(time)
+            fields = []
+            for label in self.NAMES:
+                whole = self.comm.bcast(values[label][k] if self.comm.rank == 0 else None, root=0)
+                self.values[label].append(whole if self.comm.rank == 0 else np.empty(0))
+                fields.append(whole[here])
+            self._write(time, fields)
+
+    def _write(self, time: float, fields: Sequence[np.ndarray]) -> None:
+        if self._writer is None:
+            return
+        for function, values in zip(self._output, fields, strict=True):
+            function.x.array[:] = np.nan_to_num(values, nan=-1.0)
+        self._writer.write(time)
 
     def close(self) -> None:
         """Finish the ParaView file."""
@@ -68,11 +90,11 @@ class FieldMaps:
         if self.comm.rank != 0:
             return xr.Dataset()
         moment = ("moment", self.moments)
-        data: dict[str, tuple[Any, Any]] = {
-            name: (("moment", "node"), np.array(rows).reshape(len(self.moments), x.shape[1]))
+        data: dict[str, tuple[Any, ...]] = {
+            name: (("moment", "node"), np.array(rows).reshape(len(self.moments), x.shape[1]), _units(name))
             for name, rows in self.values.items()
         }
-        data |= {"x [m]": ("node", x[0]), "y [m]": ("node", x[1])}
+        data |= {name: ("node", x[k], _units(name)) for k, name in enumerate(("x [m]", "y [m]"))}
         data |= {"triangles": (("cell", "corner"), triangles), "region": ("cell", region)}
         out = xr.Dataset(data, {"moment": moment, "time": ("moment", self.times, {"units": "s"})})
         out["region"].attrs["regions"] = str(dict(self.problem.domain.regions)).replace("'", '"')
@@ -100,3 +122,8 @@ class FieldMaps:
         if pieces is None:
             return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int32)
         return np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
+
+
+def _units(name: str) -> dict[str, str]:
+    """Attributes of a variable whose name ends with its unit; without one it is dimensionless."""
+    return {"units": name.partition(" [")[2].rstrip("]") or "1"}

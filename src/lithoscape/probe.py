@@ -73,18 +73,21 @@ class BoxAverages:
         self.comm = domain.comm
         dofs = space.dofmap.index_map.size_local + space.dofmap.index_map.num_ghosts
         shape = (len(boxes), dofs)
-        entries = [_Entries() for _ in weights]
-        for b, box in enumerate(boxes):
-            points = box.samples(per_axis)
-            cells = _owned_cells(domain, points)
-            _require_inside(domain, cells, box)
-            found = cells >= 0
-            values = _basis(domain, points[found], cells[found])
-            nodes = space.dofmap.list[cells[found]]
-            for entry, weight in zip(entries, weights, strict=True):
-                w = weight.x.array[cells[found]][:, None] * values / points.shape[0]
-                entry.add(np.full(nodes.size, b), nodes.ravel(), w.ravel())
-        self.matrices = [entry.matrix(shape) for entry in entries]
+        samples = [box.samples(per_axis) for box in boxes]
+        points = np.concatenate([np.empty((0, 3)), *samples])
+        row = np.repeat(np.arange(len(boxes)), [len(s) for s in samples])
+        share = np.repeat([1.0 / len(s) for s in samples], [len(s) for s in samples])
+        cells = _owned_cells(domain, points)
+        found = cells >= 0
+        _require_inside(domain, np.bincount(row[found], minlength=len(boxes)), samples, boxes)
+        points, row, share, cells = points[found], row[found], share[found], cells[found]
+        values = share[:, None] * _basis(domain, points, cells)
+        nodes = space.dofmap.list[cells]
+        index = (np.repeat(row, nodes.shape[1]), nodes.ravel())
+        self.matrices = [
+            sparse.csr_matrix(((w.x.array[cells][:, None] * values).ravel(), index), shape=shape)
+            for w in weights
+        ]
         total = sum((np.asarray(m.sum(axis=1)).ravel() for m in self.matrices), np.zeros(len(boxes)))
         self.signal = self.comm.allreduce(total, op=MPI.SUM)
 
@@ -95,34 +98,17 @@ class BoxAverages:
         return np.where(self.signal > 0, total / np.where(self.signal > 0, self.signal, 1.0), np.nan)
 
 
-class _Entries:
-    def __init__(self) -> None:
-        self.rows: list[np.ndarray] = []
-        self.cols: list[np.ndarray] = []
-        self.data: list[np.ndarray] = []
-
-    def add(self, rows: np.ndarray, cols: np.ndarray, data: np.ndarray) -> None:
-        self.rows.append(rows)
-        self.cols.append(cols)
-        self.data.append(data)
-
-    def matrix(self, shape: tuple[int, int]) -> sparse.csr_matrix:
-        triple = (np.concatenate(self.data), (np.concatenate(self.rows), np.concatenate(self.cols)))
-        return sparse.csr_matrix(triple, shape=shape)
-
-
 def _owned_cells(domain: Domain, points: np.ndarray) -> np.ndarray:
     """One owned cell per point on exactly one rank, -1 elsewhere."""
     tree = geometry.bb_tree(domain.mesh, domain.dim)
     candidates = geometry.compute_collisions_points(tree, points)
     colliding = geometry.compute_colliding_cells(domain.mesh, candidates, points)
     owned = domain.mesh.topology.index_map(domain.dim).size_local
+    links = colliding.array
+    point = np.repeat(np.arange(points.shape[0]), np.diff(colliding.offsets))[links < owned]
+    hit, first_link = np.unique(point, return_index=True)
     cells = np.full(points.shape[0], -1, dtype=np.int32)
-    for i in range(points.shape[0]):
-        links = colliding.links(i)
-        links = links[links < owned]
-        if links.size:
-            cells[i] = links[0]
+    cells[hit] = links[links < owned][first_link]
     rank = np.where(cells >= 0, domain.comm.rank, domain.comm.size).astype(np.int32)
     first = np.empty_like(rank)
     domain.comm.Allreduce(rank, first, op=MPI.MIN)
@@ -130,15 +116,18 @@ def _owned_cells(domain: Domain, points: np.ndarray) -> np.ndarray:
     return cells
 
 
-def _require_inside(domain: Domain, cells: np.ndarray, box: Box) -> None:
-    inside = domain.comm.allreduce(int(np.count_nonzero(cells >= 0)), op=MPI.SUM)
-    if inside < 0.999 * cells.size:
-        raise InputError(
-            "a probe box reaches outside the mesh",
-            field="instruments",
-            value={"lower_um": _um(box.lower), "upper_um": _um(box.upper)},
-            remedy="Move the box into the cell, or make the cell larger",
-        )
+def _require_inside(
+    domain: Domain, found: np.ndarray, samples: Sequence[np.ndarray], boxes: Sequence[Box]
+) -> None:
+    inside = domain.comm.allreduce(found, op=MPI.SUM)
+    for count, points, box in zip(inside, samples, boxes, strict=True):
+        if count < 0.999 * len(points):
+            raise InputError(
+                "a probe box reaches outside the mesh",
+                field="instruments",
+                value={"lower_um": _um(box.lower), "upper_um": _um(box.upper)},
+                remedy="Move the box into the cell, or make the cell larger",
+            )
 
 
 def _um(x: tuple[float, ...]) -> list[float]:
@@ -146,15 +135,21 @@ def _um(x: tuple[float, ...]) -> list[float]:
 
 
 def _basis(domain: Domain, points: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """P1 (Q1) basis values at points, shape (n, nodes per cell)."""
-    geometry_dofs = domain.mesh.geometry.dofmaps[0]
-    cmap = domain.mesh.geometry.cmap
-    nodes = geometry_dofs.shape[1]
-    values = np.empty((cells.size, nodes))
+    """P1 (Q1) basis values at points inside given cells, shape (n, nodes per cell).
+
+    Newton's method for the reference coordinates, all points at once; exact
+    after one iteration where the map is affine.
+    """
+    geo = domain.mesh.geometry
     element = fem.functionspace(domain.mesh, ("Lagrange", 1)).element.basix_element
-    gdim = domain.mesh.geometry.dim
-    for i, cell in enumerate(cells):
-        x = domain.mesh.geometry.x[geometry_dofs[cell], :gdim]
-        reference = cmap.pull_back(points[i : i + 1, :gdim], x)
-        values[i] = element.tabulate(0, reference)[0, 0, :, 0]
-    return values
+    x = geo.x[geo.dofmaps[0][cells], : geo.dim]
+    reference = np.full((cells.size, domain.dim), 1.0 / (domain.dim + 1))
+    size = np.abs(x - x[:, :1]).max(initial=1e-300)
+    for _ in range(20):
+        table = element.tabulate(1, reference)[..., 0]
+        gap = points[:, : geo.dim] - np.einsum("pn,png->pg", table[0], x)
+        if np.abs(gap).max(initial=0.0) < 1e-10 * size:
+            break
+        jacobian = np.einsum("dpn,png->pgd", table[1:], x)
+        reference += np.linalg.solve(jacobian, gap[..., None])[..., 0]
+    return np.asarray(element.tabulate(0, reference)[0, ..., 0])

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from . import labels
+from .errors import InputError
 
 
 class Recorder:
@@ -29,6 +30,8 @@ class Recorder:
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Append one row; all rows carry the same names."""
+        if self.rows and set(values) != set(self.rows):
+            raise ValueError(f"rows differ in {sorted(set(values) ^ set(self.rows))}")
         for name, value in values.items():
             labels.unit(name)
             self.rows.setdefault(name, []).append(np.asarray(value, dtype=float))
@@ -93,12 +96,21 @@ def _revision() -> str:
 def save(record: xr.Dataset, path: Path) -> Path:
     """Write a record as netCDF-4 (atomically: a failed write leaves the old file)."""
     temporary = path.with_name(path.name + ".part")
-    record.to_netcdf(temporary, engine="h5netcdf")
-    temporary.replace(path)
+    try:
+        record.to_netcdf(temporary, engine="h5netcdf")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return path
 
 
 def load(path: Path) -> xr.Dataset:
-    """Read a record written by :func:`save`."""
-    with xr.open_dataset(path, engine="h5netcdf") as record:
-        return record.load()
+    """Read a record written by :func:`save`; InputError if it is not one."""
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as record:
+            return record.load()
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"this is not a record: {error}", field="record", value=str(path),
+            remedy="Run the scenario again to write a new one",
+        ) from error  # fmt: skip

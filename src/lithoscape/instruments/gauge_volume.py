@@ -40,6 +40,22 @@ class GaugeMap:
     groups: Mapping[str, tuple[float, ...]]
 
     def __post_init__(self) -> None:
+        for axis in ("depths", "positions"):
+            points = getattr(self, axis)
+            if len(points) == 0 or len(set(points)) < len(points) or not np.all(np.isfinite(points)):
+                raise InputError(
+                    "needs at least one point, each only once",
+                    field=f"instruments.gauge_map.{axis}_um",
+                    value=[round(1e6 * p, 3) for p in points],
+                    remedy="List every measured point once",
+                )
+        if not (len(self.beam) == 2 and all(0 < b < np.inf for b in self.beam)):
+            raise InputError(
+                "needs a positive width and height",
+                field="instruments.gauge_map.beam_um",
+                value=[round(1e6 * b, 3) for b in self.beam],
+                remedy="Give the beam's width and height",
+            )
         for name, members in self.groups.items():
             for x in members:
                 if not np.any(np.isclose(self.positions, x, atol=1e-9)):

@@ -23,6 +23,17 @@ from .domain import Domain, tag_facets
 
 _MICROMETRE = 1e-6
 
+_KEYS = {
+    "thickness": "electrode.thickness_um",
+    "separator": "separator.thickness",
+    "half_width": "geometry.half_width_um",
+    "crack_width": "geometry.crack.width_um",
+    "crack_width_bottom": "geometry.crack.bottom_width_um",
+    "crack_depth": "geometry.crack.depth_um",
+    "size": "geometry.cell_size_um",
+}
+"""Where a scenario file states what."""
+
 
 @dataclass(frozen=True)
 class CrackedCell:
@@ -53,10 +64,17 @@ class CrackedCell:
     refine: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in ("thickness", "separator", "half_width", "crack_width", "crack_depth", "size"):
+        for name, key in _KEYS.items():
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
-                raise InputError("must be a positive length", field=f"geometry.{name}", value=value)
+                raise InputError(
+                    "must be a positive length", field=key, value=value, remedy="Give a length above zero"
+                )
+        if not (np.isfinite(self.refine) and self.refine >= 1):
+            raise InputError(
+                "must be at least 1", field="geometry.refinement", value=self.refine,
+                remedy="1 is a uniform mesh, 2 is twice as fine at the surface",
+            )  # fmt: skip
         self._check_crack()
 
     def _check_crack(self) -> None:
@@ -64,23 +82,23 @@ class CrackedCell:
         if widest / 2 >= self.half_width:
             raise InputError(
                 "the crack is wider than the cell",
-                field="geometry.crack_width",
-                value=widest,
-                remedy=f"Keep it below twice the half width, {2 * self.half_width:g} m",
+                field=_KEYS["crack_width"],
+                value=_um(widest),
+                remedy=f"Keep it below twice the half width, {_um(2 * self.half_width)}",
             )
         if self.crack_depth > self.thickness * (1 + 1e-12):
             raise InputError(
                 "the crack is deeper than the electrode",
-                field="geometry.crack_depth",
-                value=self.crack_depth,
-                remedy=f"Keep it at most the thickness, {self.thickness:g} m",
+                field=_KEYS["crack_depth"],
+                value=_um(self.crack_depth),
+                remedy=f"Keep it at most the thickness, {_um(self.thickness)}",
             )
-        if not 0 < self.crack_width_bottom <= self.crack_width:
+        if self.crack_width_bottom > self.crack_width:
             raise InputError(
                 "the crack must narrow with depth",
-                field="geometry.crack_width_bottom",
-                value=self.crack_width_bottom,
-                remedy=f"Give a width between 0 and {self.crack_width:g} m",
+                field=_KEYS["crack_width_bottom"],
+                value=_um(self.crack_width_bottom),
+                remedy=f"Give a width up to that at the surface, {_um(self.crack_width)}",
             )
 
     @property
@@ -119,6 +137,10 @@ def cracked_cell(cell: CrackedCell, *, comm: MPI.Comm = MPI.COMM_WORLD) -> Domai
     )
     regions = {"separator": 1, "positive": 2, "crack": 3}
     return Domain(msh, data.cell_tags, facet_tags, regions, boundaries, text)
+
+
+def _um(length: float) -> str:
+    return f"{length / _MICROMETRE:g} um"
 
 
 @contextmanager

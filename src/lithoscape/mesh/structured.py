@@ -53,16 +53,9 @@ def layered_cell(
     Raises
     ------
     InputError
-        A layer without thickness or cells.
+        No layers, two of one name, a layer or an axis without extent or cells.
     """
-    for layer in layers:
-        if not layer.thickness > 0 or layer.cells < 1:
-            raise InputError(
-                "a layer needs a positive thickness and at least one cell",
-                field=f"layer {layer.name}",
-                value=(layer.thickness, layer.cells),
-                remedy="Give thickness > 0 and cells >= 1",
-            )
+    _check(layers, lateral)
     depth, tags_of_cell = _stack(layers)
     msh = _box(comm, [int(n) for _, n in lateral] + [depth.size - 1], simplices)
     x = msh.geometry.x
@@ -72,6 +65,33 @@ def layered_cell(
     for i, (width, _) in enumerate(lateral):
         x[:, i] *= width
     return _name(msh, axis, depth[-1], depth, tags_of_cell, layers)
+
+
+def _check(layers: Sequence[Layer], lateral: Sequence[tuple[float, int]]) -> None:
+    names = [layer.name for layer in layers]
+    if not names or len(set(names)) < len(names) or len(lateral) > 2:
+        raise InputError(
+            "a cell is at least one layer, each with a name of its own, and at most two lateral axes",
+            field="layers",
+            value=(names, list(lateral)),
+            remedy="Such as separator and positive, with lateral widths for 2D and 3D",
+        )
+    for layer in layers:
+        if not (0 < layer.thickness < np.inf and layer.cells >= 1 and 1 <= layer.clustering < np.inf):
+            raise InputError(
+                "a layer needs a positive thickness and at least one cell",
+                field=f"layer {layer.name}",
+                value=(layer.thickness, layer.cells, layer.clustering),
+                remedy="Give thickness > 0, cells >= 1 and clustering >= 1",
+            )
+    for width, cells in lateral:
+        if not (0 < width < np.inf and cells >= 1):
+            raise InputError(
+                "a lateral axis needs a positive width and at least one cell",
+                field="lateral",
+                value=(width, cells),
+                remedy="Give (width in m, cells)",
+            )
 
 
 def _stack(layers: Sequence[Layer]) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ into a folder with record, maps, fields, comparison and report.
 
 from .build import Plan, build_plan
 from .load import Loaded, json_schema, load_scenario, parse_changes, variant_names
-from .run import RunResult, rewrite_report, run_scenario
+from .run import RunResult, prepare, rewrite_report, run_scenario
 
 __all__ = [
     "Loaded",
@@ -17,6 +17,7 @@ __all__ = [
     "json_schema",
     "load_scenario",
     "parse_changes",
+    "prepare",
     "rewrite_report",
     "run_scenario",
     "variant_names",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
+from typing import Any
 
 from mpi4py import MPI
 
@@ -10,6 +11,7 @@ from ..constants import MILLIAMPERE_HOUR_PER_CM2
 from ..errors import InputError
 from ..instruments.gauge_volume import GaugeMap
 from ..materials import MaterialSet, change, get_electrolyte, get_set
+from ..materials.change import value_at
 from ..mesh.cad import CrackedCell, cracked_cell
 from ..mesh.domain import Domain
 from ..mesh.structured import Layer, layered_cell
@@ -17,8 +19,11 @@ from ..models.cell import cell_from_set, open_region, porous_region
 from ..models.homogenised import HomogenisedCell
 from ..protocol import Base, Sequence, check_protocol, parse_protocol
 from ..simulate import Moment
+from .messages import relocated
 from .schema import Cracked, Scenario, Transport
+from .start import check_start
 
+Geometry = CrackedCell | tuple[Layer, ...]
 UM = 1e-6
 SLACK = 0.5
 """How far beyond the set's voltage limits a protocol may go before it is refused [V]."""
@@ -30,7 +35,7 @@ class Plan:
 
     scenario: Scenario
     materials: MaterialSet
-    geometry: CrackedCell | tuple[Layer, ...]
+    geometry: Geometry
     cell: HomogenisedCell
     sequence: Sequence
     base: Base
@@ -57,13 +62,12 @@ def build_plan(scenario: Scenario) -> Plan:
     InputError
         Whatever does not fit, by its key in the scenario file.
     """
-    materials = _materials(scenario)
-    geometry = _geometry(scenario, materials)
-    materials = _loading(scenario, materials, geometry)
+    materials, geometry = _materials(scenario)
     base = _base(scenario)
     sequence = parse_protocol([_plain(entry) for entry in scenario.protocol])
     low, high = materials.voltage_limits
     check_protocol(sequence, (low - SLACK, high + SLACK), base)
+    check_start(materials, sequence, SLACK, given=scenario.initial is not None)
     surface = materials.separator.thickness
     if not materials.is_half_cell:
         surface += materials.negative.thickness  # type: ignore[union-attr]
@@ -74,26 +78,65 @@ def build_plan(scenario: Scenario) -> Plan:
     )
 
 
-def _materials(scenario: Scenario) -> MaterialSet:
-    spec, e = scenario.materials, scenario.electrode
-    materials = get_set(spec.set)
-    changes: dict[str, object] = dict(spec.changes)
+def _materials(scenario: Scenario) -> tuple[MaterialSet, Geometry]:
+    """The set with its changes, then everything that the electrode says, at once."""
+    m, e = _named(scenario), scenario.electrode
+    thickness = m.positive.thickness if e.thickness_um is None else e.thickness_um * UM
+    geometry = _geometry(scenario, m, thickness)
+    given: dict[str, Any] = {
+        "thickness": thickness,
+        "porosity": e.porosity,
+        "active_fraction": e.active_fraction,
+        "particle_radius": None if e.particle_radius_um is None else e.particle_radius_um * UM,
+        "initial_stoichiometry": None if scenario.initial is None else scenario.initial.state_of_lithiation,
+    }
+    if e.active_loading_mg_cm2 is not None:
+        porosity = m.positive.porosity if e.porosity is None else e.porosity
+        given["active_fraction"] = _fraction(e.active_loading_mg_cm2, m, thickness, porosity, geometry)
+    try:
+        positive = replace(m.positive, **{k: v for k, v in given.items() if v is not None})
+    except InputError as error:
+        raise relocated(error, str(error.field)) from None
+    return replace(m, positive=positive), geometry
+
+
+_BY_ELECTRODE = {
+    "positive.thickness": "thickness_um",
+    "positive.porosity": "porosity",
+    "positive.active_fraction": "active_fraction",
+    "positive.particle_radius": "particle_radius_um",
+}
+
+
+def _named(scenario: Scenario) -> MaterialSet:
+    """The named set with another electrolyte and other parameters."""
+    spec = scenario.materials
+    try:
+        m = get_set(spec.set)
+    except InputError as error:
+        raise relocated(error, "materials.set") from None
     if spec.electrolyte is not None:
-        changes["electrolyte"] = get_electrolyte(spec.electrolyte, clamped=spec.clamped)
-    if e.thickness_um is not None:
-        changes["positive.thickness"] = e.thickness_um * UM
-    if e.porosity is not None:
-        changes["positive.porosity"] = e.porosity
-    if e.active_fraction is not None:
-        changes["positive.active_fraction"] = e.active_fraction
-    if e.particle_radius_um is not None:
-        changes["positive.particle_radius"] = e.particle_radius_um * UM
-    if scenario.initial is not None:
-        changes["positive.initial_stoichiometry"] = scenario.initial.state_of_lithiation
-    return change(materials, changes)
+        try:
+            m = change(m, {"electrolyte": get_electrolyte(spec.electrolyte, clamped=spec.clamped)})
+        except InputError as error:
+            raise relocated(error, "materials.electrolyte") from None
+    for name, value in spec.changes.items():
+        key = _BY_ELECTRODE.get(name)
+        if key is not None and getattr(scenario.electrode, key) is not None:
+            raise InputError(
+                "this value is given twice", field=f"materials.changes.{name}", value=value,
+                remedy=f"Keep either this or electrode.{key}",
+            )  # fmt: skip
+        try:
+            if is_dataclass(value_at(m, name)):
+                raise InputError("this is a group of parameters", remedy="Name one of them, after a dot")
+            m = change(m, {name: value})
+        except InputError as error:
+            raise relocated(error, f"materials.changes.{name}", value) from None
+    return m
 
 
-def _geometry(scenario: Scenario, m: MaterialSet) -> CrackedCell | tuple[Layer, ...]:
+def _geometry(scenario: Scenario, m: MaterialSet, thickness: float) -> Geometry:
     g = scenario.geometry
     if isinstance(g, Cracked):
         if not m.is_half_cell:
@@ -102,40 +145,36 @@ def _geometry(scenario: Scenario, m: MaterialSet) -> CrackedCell | tuple[Layer, 
                 remedy="Choose a half-cell set, or geometry.kind layered",
             )  # fmt: skip
         return CrackedCell(
-            m.positive.thickness, m.separator.thickness, g.half_width_um * UM, g.crack.width_um * UM,
+            thickness, m.separator.thickness, g.half_width_um * UM, g.crack.width_um * UM,
             g.crack.bottom_width_um * UM, g.crack.depth_um * UM, g.cell_size_um * UM, g.refinement,
         )  # fmt: skip
     layers = [
         Layer("separator", m.separator.thickness, max(4, g.cells // 2), g.clustering),
-        Layer("positive", m.positive.thickness, g.cells, g.clustering),
+        Layer("positive", thickness, g.cells, g.clustering),
     ]
     if not m.is_half_cell:
         layers.insert(0, Layer("negative", m.negative.thickness, g.cells, g.clustering))  # type: ignore[union-attr]
     return tuple(layers)
 
 
-def _loading(scenario: Scenario, m: MaterialSet, geometry: CrackedCell | tuple[Layer, ...]) -> MaterialSet:
+def _fraction(loading: float, m: MaterialSet, thickness: float, porosity: float, geometry: Geometry) -> float:
     """Active fraction of the uncracked matrix from the active mass per plan area."""
-    loading = scenario.electrode.active_loading_mg_cm2
-    if loading is None:
-        return m
     if m.positive.material.density is None:
         raise InputError(
             "the material set has no crystal density", field="electrode.active_loading_mg_cm2",
             value=loading, remedy="Give active_fraction instead",
         )  # fmt: skip
     open_share = geometry.crack_volume_fraction if isinstance(geometry, CrackedCell) else 0.0
-    volume = m.positive.thickness * (1 - open_share)
-    fraction = loading * 1e-2 / (m.positive.material.density * volume)
-    if fraction + m.positive.porosity > 1:
+    fraction = loading * 1e-2 / (m.positive.material.density * thickness * (1 - open_share))
+    if fraction + porosity > 1:
         raise InputError(
             f"the loading needs an active fraction of {fraction:.3f}, too much beside a porosity of "
-            f"{m.positive.porosity:g}",
+            f"{porosity:g}",
             field="electrode.active_loading_mg_cm2",
             value=loading,
             remedy="Reduce the loading or the porosity, or increase the thickness",
         )
-    return change(m, {"positive.active_fraction": fraction})
+    return fraction
 
 
 def _base(scenario: Scenario) -> Base:
@@ -175,20 +214,26 @@ def _dimension(scenario: Scenario) -> int:
 
 def _moments(scenario: Scenario, sequence: Sequence) -> tuple[Moment, ...]:
     known = {(t.cycle, t.index) for t in sequence.turns()}
-    moments = []
+    moments: list[Moment] = []
     for i, m in enumerate(scenario.output.moments):
+        if m.name in ("start", "end") or m.name in [other.name for other in moments]:
+            raise InputError(
+                "moments need names of their own", field=f"output.moments[{i}].name", value=m.name,
+                remedy="Choose another name",
+            )  # fmt: skip
         place = (m.cycle - 1, m.step - 1)
         if place not in known:
             raise InputError(
-                "the protocol has no such step", field=f"output.moments.{i}",
-                value=f"cycle {m.cycle}, step {m.step}", remedy="Count cycles and steps from 1",
+                "the protocol has no such step", field=f"output.moments[{i}]",
+                value=f"cycle {m.cycle}, step {m.step}",
+                remedy="Count cycles, and the steps within each, from 1",
             )  # fmt: skip
         after = m.at if m.at is not None else 60.0 * float(m.after_min or 0)
         moments.append(Moment(m.name, *place, after))
     return tuple(moments)
 
 
-def _gauge(scenario: Scenario, m: MaterialSet, geometry: CrackedCell | tuple[Layer, ...]) -> GaugeMap | None:
+def _gauge(scenario: Scenario, m: MaterialSet, geometry: Geometry) -> GaugeMap | None:
     spec = scenario.instruments.gauge_map
     if spec is None:
         return None
@@ -203,10 +248,18 @@ def _gauge(scenario: Scenario, m: MaterialSet, geometry: CrackedCell | tuple[Lay
         (spec.beam_um[0] * UM, spec.beam_um[1] * UM),
         {name: tuple(x * UM for x in members) for name, members in spec.groups.items()},
     )
-    deepest = max(gauge.depths) + gauge.beam[1] / 2
-    if deepest > m.positive.thickness or min(gauge.depths) - gauge.beam[1] / 2 < 0:
+    width, height = spec.beam_um
+    thickness, half_width = 1e6 * m.positive.thickness, 1e6 * geometry.half_width
+    if max(spec.depths_um) + height / 2 > thickness or min(spec.depths_um) < height / 2:
         raise InputError(
             "a gauge volume leaves the electrode", field="instruments.gauge_map.depths_um",
-            value=list(spec.depths_um), remedy=f"Keep depths within {1e6 * m.positive.thickness:g} um",
+            value=spec.depths_um, remedy=f"Keep depths from {height / 2:g} to {thickness - height / 2:g} um",
+        )  # fmt: skip
+    if max(map(abs, spec.positions_um)) + width / 2 > half_width:
+        raise InputError(
+            "a gauge volume leaves the cell", field="instruments.gauge_map.positions_um",
+            value=spec.positions_um,
+            remedy=f"Keep every box of {width:g} um width within {half_width:g} um of the crack's centre, "
+            "or increase geometry.half_width_um",
         )  # fmt: skip
     return gauge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,10 @@ from ..validation.cases import Case, load_case
 from ..validation.compare import compare
 from .build import Plan, build_plan
 from .load import Loaded
+from .messages import relocated
 
 CHECKPOINT = "checkpoint"
+MOMENTS = "moments.npz"
 
 
 @dataclass(frozen=True)
@@ -54,16 +57,18 @@ def run_scenario(
 
     Whatever was computed is written even if the solve fails or is interrupted.
     """
-    plan = build_plan(loaded.scenario)
-    folder.mkdir(parents=True, exist_ok=True)
-    problem = homogenised(plan.mesh(comm), plan.cell)
-    observers = _Observers(plan, problem, folder)
-    identity = f"{loaded.digest()} {problem.domain.digest()} {comm.size}"
+    plan, case = prepare(loaded)
     if resume and not store.exists(folder / CHECKPOINT, comm):
         raise InputError(
             "there is no checkpoint to resume from", field="--resume", value=str(folder),
-            remedy="Run without --resume, or give the folder of the interrupted run with --out",
+            remedy="Run without --resume, or give the folder of the interrupted run with --out, "
+            "and as many ranks as before",
         )  # fmt: skip
+    _make(folder)
+    problem = homogenised(plan.mesh(comm), plan.cell)
+    identity = f"{loaded.digest()} {problem.domain.digest()} {comm.size}"
+    landed = _landed(plan, folder, identity, comm) if resume else _start_anew(folder, comm)
+    observers = _Observers(plan, problem, folder)
     simulation = Simulation(
         problem, plan.sequence, plan.base,
         probes=observers.probes, coordinates=observers.coordinates,
@@ -71,11 +76,51 @@ def run_scenario(
         options=_options(loaded), checkpoint=folder / CHECKPOINT, identity=identity, progress=progress,
     )  # fmt: skip
     observers.start(simulation)
-    if resume:
-        observers.restore()
+    observers.restore(landed)
     solution = simulation.run(resume=resume)
     observers.close()
-    return _write(loaded, plan, folder, problem, observers, solution)
+    return _write(loaded, plan, case, folder, problem, observers, solution)
+
+
+def prepare(loaded: Loaded) -> tuple[Plan, Case | None]:
+    """Everything that can be checked without meshing: the plan and the measured targets.
+
+    Raises
+    ------
+    InputError
+        Whatever does not fit, by its key in the scenario file.
+    """
+    return build_plan(loaded.scenario), _case(loaded)
+
+
+def _make(folder: Path) -> None:
+    """Make the run folder; InputError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = None if os.access(folder, os.W_OK) else "Permission denied"
+    except OSError as error:
+        reason = error.strerror
+    if reason is not None:
+        raise InputError(
+            f"the run folder cannot be written: {reason}", field="--out", value=str(folder),
+            remedy="Choose another folder",
+        )  # fmt: skip
+
+
+def _start_anew(folder: Path, comm: MPI.Comm) -> frozenset[str]:
+    """Remove what an earlier run left to resume from; nothing has landed."""
+    if comm.rank == 0:
+        for file in (*folder.glob(f"{CHECKPOINT}.*of*.npz"), folder / MOMENTS):
+            file.unlink(missing_ok=True)
+    comm.Barrier()
+    return frozenset()
+
+
+def _landed(plan: Plan, folder: Path, identity: str, comm: MPI.Comm) -> frozenset[str]:
+    """Names of the moments that lie before the checkpoint; InputError if it is another run's."""
+    _, cursor, _ = store.read(folder / CHECKPOINT, comm, identity)
+    done = {(t.cycle, t.index) for t in list(plan.sequence.turns())[: cursor["turn"]]}
+    return frozenset({m.name for m in plan.moments if (m.cycle, m.step) in done} | set(cursor["landed"]))
 
 
 class _Observers:
@@ -120,16 +165,20 @@ class _Observers:
         if self.comm.rank == 0:
             data = {label: np.array(rows) for label, rows in self.maps.values.items()}
             labels = np.array([self.maps.moments, [repr(t) for t in self.maps.times]])
-            np.savez(self.folder / "moments.npz", labels=labels, **data)  # type: ignore[arg-type]
+            temporary = self.folder / f"{MOMENTS}.part"
+            with temporary.open("wb") as handle:
+                np.savez(handle, labels=labels, **data)  # type: ignore[arg-type]
+            temporary.replace(self.folder / MOMENTS)
 
-    def restore(self) -> None:
-        """Moments kept before the interruption."""
-        file = self.folder / "moments.npz"
-        if self.comm.rank == 0 and file.is_file():
-            with np.load(file) as data:
-                self.maps.moments = [str(n) for n in data["labels"][0]]
-                self.maps.times = [float(t) for t in data["labels"][1]]
-                self.maps.values = {label: list(data[label]) for label in self.maps.values}
+    def restore(self, landed: frozenset[str]) -> None:
+        """Moments that lie before the checkpoint; later ones come again."""
+        names, times, values = [], [], {}
+        if self.comm.rank == 0 and landed and (self.folder / MOMENTS).is_file():
+            with np.load(self.folder / MOMENTS) as data:
+                chosen = [k for k, name in enumerate(data["labels"][0]) if str(name) in landed]
+                names, times = ([str(label) for label in row[chosen]] for row in data["labels"])
+                values = {label: list(data[label][chosen]) for label in self.maps.values}
+        self.maps.restore(names, [float(t) for t in times], values)
 
     def close(self) -> None:
         """Finish files."""
@@ -146,13 +195,21 @@ def _options(loaded: Loaded) -> Options:
 
 
 def _write(
-    loaded: Loaded, plan: Plan, folder: Path, problem: Problem, observers: _Observers, solution: Solution
+    loaded: Loaded,
+    plan: Plan,
+    case: Case | None,
+    folder: Path,
+    problem: Problem,
+    observers: _Observers,
+    solution: Solution,
 ) -> RunResult:
     """Record, maps, comparison and report; rank 0 writes."""
     digest = problem.domain.digest()
     record = _record(loaded, plan, digest, observers, solution)
     root = problem.domain.comm.rank == 0
     if root:
+        for name in ("maps.nc", "comparison.json"):  # of an earlier run
+            (folder / name).unlink(missing_ok=True)
         records.save(record, folder / "record.nc")
     maps = observers.maps.dataset()
     if not root:
@@ -160,7 +217,6 @@ def _write(
     has_maps = bool(observers.maps.moments) and problem.domain.dim == 2
     if has_maps:
         records.save(maps, folder / "maps.nc")
-    case = _case(loaded)
     rows = None if case is None else compare(record, case)
     (folder / "statistics.json").write_text(json.dumps(solution.statistics, indent=2) + "\n")
     if rows is not None:
@@ -239,9 +295,21 @@ def _balance(plan: Plan, record: xr.Dataset) -> np.ndarray:
 
 
 def _case(loaded: Loaded) -> Case | None:
-    if loaded.scenario.validation is None:
+    """The measured targets that the scenario names."""
+    name = loaded.scenario.validation
+    if name is None:
         return None
-    return load_case((loaded.path.parent / loaded.scenario.validation).resolve())
+    file = (loaded.path.parent / name).resolve()
+    if not file.is_file():
+        raise InputError(
+            "there is no such file of measured targets", field="validation", value=name,
+            remedy="Give its path relative to the scenario file, or leave the key out",
+        )  # fmt: skip
+    try:
+        return load_case(file)
+    except InputError as error:
+        at = "" if error.field in (None, str(file)) else f" {error.field}"
+        raise relocated(error, f"validation: {file.name}:{at}") from None
 
 
 def rewrite_report(folder: Path, loaded: Loaded | None = None) -> Path:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 Micrometres = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Capacity = Annotated[float, Field(gt=0, le=1e4, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -65,6 +67,21 @@ class Transport(Strict):
     in_plane: Fraction
 
 
+def _transport_form(value: Any) -> str:
+    """Which form of a transport efficiency was meant."""
+    if isinstance(value, dict | Transport):
+        return "<axes>"
+    return "<text>" if isinstance(value, str) else "<number>"
+
+
+TransportForms = Annotated[
+    Annotated[Literal["bruggeman"], Tag("<text>")]
+    | Annotated[Fraction, Tag("<number>")]
+    | Annotated[Transport, Tag("<axes>")],
+    Discriminator(_transport_form),
+]
+
+
 class Electrode(Strict):
     """The positive electrode; what is not given comes from the material set."""
 
@@ -75,7 +92,7 @@ class Electrode(Strict):
         None, description="active mass per plan area; sets the active fraction of the uncracked volume"
     )
     particle_radius_um: Micrometres | None = None
-    transport: Literal["bruggeman"] | Fraction | Transport = Field(
+    transport: TransportForms = Field(
         "bruggeman", description="eps/tau: 'bruggeman', a number, or {through, in_plane}"
     )
     contact_resistance_ohm_cm2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
@@ -83,14 +100,17 @@ class Electrode(Strict):
     @model_validator(mode="after")
     def _one_loading(self) -> Electrode:
         if self.active_fraction is not None and self.active_loading_mg_cm2 is not None:
-            raise ValueError("give active_fraction or active_loading_mg_cm2, not both")
+            raise PydanticCustomError(
+                "twice", "the amount of active material is given twice",
+                {"remedy": "Give active_fraction or active_loading_mg_cm2, not both"},
+            )  # fmt: skip
         return self
 
 
 class Cell(Strict):
     """What 1C and the area are."""
 
-    capacity_mAh_cm2: Positive = Field(description="capacity that one C-rate unit moves in an hour")
+    capacity_mAh_cm2: Capacity = Field(description="capacity that one C-rate unit moves in an hour")
     area_cm2: Positive | None = Field(None, description="needed for protocol lines in A, mA or W")
 
 
@@ -108,13 +128,23 @@ class CycleSpec(Strict):
     repeat: Annotated[int, Field(ge=1, le=10000)] = 1
 
 
+def _protocol_form(value: Any) -> str:
+    """Whether an entry of the protocol is a line or a cycle."""
+    return "<cycle>" if isinstance(value, dict | CycleSpec) else "<text>"
+
+
+ProtocolEntry = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[CycleSpec, Tag("<cycle>")], Discriminator(_protocol_form)
+]
+
+
 class GaugeMapSpec(Strict):
     """Multi-channel-collimator XRD map: gauge volumes by depth and lateral position."""
 
-    depths_um: list[Positive]
-    positions_um: list[Finite]
+    depths_um: Annotated[list[Positive], Field(min_length=1)]
+    positions_um: Annotated[list[Finite], Field(min_length=1)]
     beam_um: Annotated[list[Positive], Field(min_length=2, max_length=2)]
-    groups: dict[str, list[Finite]]
+    groups: dict[str, Annotated[list[Finite], Field(min_length=1)]]
 
 
 class Instruments(Strict):
@@ -135,7 +165,10 @@ class MomentSpec(Strict):
     @model_validator(mode="after")
     def _one_time(self) -> MomentSpec:
         if (self.at is None) == (self.after_min is None):
-            raise ValueError("give either at: start|end or after_min")
+            raise PydanticCustomError(
+                "one_time", "a moment needs one time",
+                {"remedy": "Give either at: start, at: end or after_min: MINUTES"},
+            )  # fmt: skip
         return self
 
 
@@ -167,7 +200,7 @@ class Scenario(Strict):
     electrode: Electrode = Electrode()
     cell: Cell
     initial: Initial | None = None
-    protocol: list[str | CycleSpec] = Field(min_length=1)
+    protocol: list[ProtocolEntry] = Field(min_length=1)
     instruments: Instruments = Instruments()
     output: Output = Output()
     solver: Solver = Solver()
@@ -179,3 +212,12 @@ class ScenarioFile(Scenario):
 
     default_variant: str | None = None
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+TAGGED: dict[str, type[BaseModel]] = {
+    "layered": Layered,
+    "cracked": Cracked,
+    "<cycle>": CycleSpec,
+    "<axes>": Transport,
+}
+"""Alternatives by the name that validation gives them."""
