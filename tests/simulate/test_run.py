@@ -17,6 +17,7 @@ from lithoscape.materials import get_set
 from lithoscape.mesh.cad import CrackedCell, cracked_cell
 from lithoscape.models.cell import open_region, porous_region, separator_region
 from lithoscape.models.homogenised import homogenised
+from lithoscape.models.observe import Lithiation
 
 NAME, ONE = "Xu2019", ONE_C["Xu2019"]
 
@@ -101,7 +102,7 @@ def test_contact_resistance_costs_current_times_resistance() -> None:
 
 
 def test_the_double_layer_relaxes_with_its_time_constant() -> None:
-    """One cell across, so uniform: overpotential ~ exp(-t / RC), RC = C (RT/F) / i0."""
+    """The electrode's mean overpotential ~ exp(-t / RC), RC = C (RT/F) / i0, however it is spread."""
     capacitance, T = 2.0, 298.15
     cell = cell_of(NAME)
     *rest, positive = cell.regions
@@ -116,30 +117,30 @@ def test_the_double_layer_relaxes_with_its_time_constant() -> None:
     )
     cell = replace(cell, regions=(*rest, region))
     problem = problem_of(NAME, 3, cell)
-    gaps = []
+    gaps, volume = [], Lithiation(problem).volume[0]
 
     def overpotential() -> float:
-        c = problem.closures[0]
-        node = c.nodes[-1]
-        gaps.append(
-            problem.unknowns[2].function.x.array[node] - problem.unknowns[1].function.x.array[node] - 4.0
-        )
+        eta = problem.unknowns[2].function.x.array - problem.unknowns[1].function.x.array - 4.0
+        gaps.append(volume @ eta / volume.sum())
         return 0.0
 
     lines = ["Discharge at C/50 for 0.6 seconds", "Rest for 0.5 seconds"]
-    solution = simulation(problem, NAME, lines, 1e-6, probes={"Lithium balance error": overpotential}).run()
+    ready = simulation(problem, NAME, lines, 1e-6, probes={"Lithium balance error": overpotential})
+    ready.stepper.options = replace(ready.stepper.options, largest=2e-3)
+    solution = ready.run()
     assert solution.outcome.ok, solution.outcome.message
     t = solution["Time [s]"].values - 0.6
     rest_of = (t >= 0.05) & (t <= 0.3)
     eta = np.array(gaps)[rest_of]
     slope = np.polyfit(t[rest_of], np.log(abs(eta)), 1)[0]
-    assert -1 / slope == pytest.approx(capacitance * GAS_CONSTANT * T / FARADAY / (2 * 0.5 / 2), rel=5e-3)
+    assert -1 / slope == pytest.approx(capacitance * GAS_CONSTANT * T / FARADAY / 0.5, rel=2e-3)
 
 
 # -- geometry --------------------------------------------------------------------
-def curve(cells: int, **mesh) -> tuple[np.ndarray, np.ndarray]:
+def curve(cells: int, relative: float = 1e-4, **mesh) -> tuple[np.ndarray, np.ndarray]:
     """Time and voltage of a short discharge at 3C."""
-    solution = simulation(problem_of(NAME, cells, **mesh), NAME, ["Discharge at 3C for 200 seconds"]).run()
+    problem = problem_of(NAME, cells, **mesh)
+    solution = simulation(problem, NAME, ["Discharge at 3C for 200 seconds"], relative).run()
     assert solution.outcome.ok, solution.outcome.message
     return solution["Time [s]"].values, solution["Voltage [V]"].values
 
@@ -154,14 +155,10 @@ def test_a_uniform_cell_does_not_know_its_dimension(lateral) -> None:
     assert many == pytest.approx(one, abs=1e-7)
 
 
-def test_triangles_converge_to_the_uniform_cell() -> None:
-    gaps = []
-    for cells in (6, 12):
-        mesh = {"lateral": ((40e-6, cells // 2),), "simplices": True}
-        (times, one), (same, many) = curve(cells), curve(cells, **mesh)
-        gaps.append(abs(np.interp(times, same, many) - one)[times > 1].max())
-    assert gaps[0] < 2e-4
-    assert gaps[1] < gaps[0] / 3
+def test_triangles_agree_with_the_uniform_cell() -> None:
+    """Their corners weigh nodes unevenly: small, not zero."""
+    triangles = curve(6, 1e-5, lateral=((40e-6, 3),), simplices=True)[1][-1]
+    assert triangles == pytest.approx(curve(6, 1e-5)[1][-1], abs=3e-6)
 
 
 def turned_cell(transport):
@@ -234,25 +231,38 @@ def test_a_resumed_run_gives_the_same_bits(tmp_path: Path) -> None:
     assert np.array_equal(whole["Time [s]"].values, rest["Time [s]"].values)
 
 
-def test_a_failed_run_returns_what_it_computed() -> None:
-    """The solid is full before 0.2 V against lithium is reached at 1C for ten hours."""
-    solution = run(["Discharge at 1C for 100 seconds", "Discharge at 400C for 2 hours"], 1e-3)
+def test_a_failed_run_returns_what_it_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = simulation(problem_of(NAME, 6), NAME, ["Discharge at 1C until 3.6 V"], 1e-3)
+    honest = ready.stepper.attempt
+
+    def broken(history, dt):
+        attempt = honest(history, dt)
+        if history.now.time > 500.0:
+            return replace(
+                attempt, state=None, newton=replace(attempt.newton, converged=False, reason="planted")
+            )
+        return attempt
+
+    monkeypatch.setattr(ready.stepper, "attempt", broken)
+    solution = ready.run()
     assert solution.outcome.status == "failed"
-    assert "400C" in solution.outcome.message
+    assert "planted" in solution.outcome.message
+    assert "Discharge at 1C" in solution.outcome.message
     assert solution.outcome.remedy
-    assert solution["Time [s]"].values.max() >= 100.0
-    assert np.all(np.isfinite(solution["Voltage [V]"].values))
+    assert solution["Time [s]"].values[-1] > 500.0
+    assert solution["Voltage [V]"].size == solution.statistics["accepted_steps"] + 1
 
 
 # -- several processes -------------------------------------------------------------
 PROGRAM = """
 import sys
 import dolfinx_solver
+from mpi4py import MPI
 from cells import problem_of, simulation
 options = {"lateral": ((40e-6, 4),)} if sys.argv[1] == "2" else {}
 lines = ["Discharge at 2C for 200 seconds", "Hold at 3.9 V for 20 seconds", "Rest for 20 seconds"]
 s = simulation(problem_of("Xu2019", 8, **options), "Xu2019", lines, 1e-3).run()
-if problem_comm := __import__("mpi4py.MPI").MPI.COMM_WORLD.rank == 0:
+if s.statistics["ranks"] and MPI.COMM_WORLD.rank == 0:
     print("VALUES", s.outcome.status, *(f"{v:.12f}" for v in s["Voltage [V]"].values[::5]))
 """
 
@@ -267,7 +277,7 @@ def values_on(processes: int, dimension: int) -> np.ndarray:
         "PYTHONPATH": str(Path(__file__).parents[1] / "peers"),
         "OMP_NUM_THREADS": "1",
     }
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     (line,) = [x for x in done.stdout.splitlines() if x.startswith("VALUES")]
     assert line.split()[1] == "finished"

@@ -193,7 +193,9 @@ class System:
 
     def _block(self, form: fem.Form, matrix: la.MatrixCSR, i: int, j: int, fixed: bool) -> _Block:
         rows, cols = _csr_rows(matrix), matrix.indices
-        keep = np.flatnonzero(self.free[i][rows] & self.free[j][cols])
+        # columns past the field's own are zeros that other ranks' ghost rows fill in
+        known = np.append(self.free[j], False)[np.minimum(cols, self.free[j].size)]
+        keep = np.flatnonzero(self.free[i][rows] & known)
         scale = self.problem.unknowns[j].scale / self.problem.unknowns[i].row_scale
         return _Block(form, matrix, keep, scale, fixed, np.empty(0))
 
