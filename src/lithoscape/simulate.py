@@ -209,17 +209,23 @@ class Simulation:
         """One accepted step; whether it ended the protocol step."""
         step, cursor = turn.spec, self.cursor
         before = self._gaps(step, history.now.time)
-        tried = self._accepted(turn, history)
-        if isinstance(tried, Outcome):
-            return tried
-        attempt, dt, due = tried
-        assert attempt.state is not None
-        after = self._gaps(step, attempt.state.time)
-        finished = min(after) <= 0
-        if finished:
-            located = self._locate(step, history, dt, before, after)
-            if located is None:
+        while True:
+            tried = self._accepted(turn, history)
+            if isinstance(tried, Outcome):
+                return tried
+            attempt, dt, due = tried
+            assert attempt.state is not None
+            after = self._gaps(step, attempt.state.time)
+            finished = min(after) <= 0
+            located = self._locate(step, history, dt, before, after) if finished else attempt
+            if located is not None:
+                break
+            # no solution in between from here: come closer first
+            self.stepper.load(history.now)
+            cursor.dt = 0.3 * dt
+            if cursor.dt < self.options.time.smallest:
                 return self._failure(turn, history, "the stop could not be located")
+        if finished:
             attempt, due = located, None
         elif dt == cursor.dt or attempt.error > 1e-3:
             cursor.dt = max(cursor.dt if due else 0.0, self.stepper.next_step(dt, attempt.error))

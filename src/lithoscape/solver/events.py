@@ -11,7 +11,7 @@ def locate[T](
     gap_lower: float,
     gap_upper: float,
     tolerance: float,
-    iterations: int = 40,
+    iterations: int = 25,
 ) -> tuple[float, T] | None:
     """Step size in (0, upper) at which ``gap`` crosses zero, by the Illinois method.
 
