@@ -56,6 +56,8 @@ class Discharge:
     end_time: float
     wall_time: float
     current_density: float
+    step_ends: tuple[float, ...] = ()
+    """Ends of the steps of an experiment [s]."""
 
 
 def parameter_values(set_name: str) -> pybamm.ParameterValues:
@@ -187,6 +189,7 @@ def _experiment(
         float(solution.t[-1]),
         wall,
         current_density(set_name, 1.0),
+        tuple(float(step.t[-1]) for cycle in solution.cycles for step in cycle.steps),
     )
 
 
