@@ -266,14 +266,15 @@ def _verdicts(rows: Any) -> Any:
 def main() -> None:
     """Entry point: errors become one line and an exit code, never a traceback."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        code = app(standalone_mode=False)  # what typer.Exit was raised with, if it was
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except (typer.Abort, KeyboardInterrupt):
         _complain("interrupted before there was anything to keep")
         sys.exit(1)
     except LithoscapeError as error:
-        _complain(error.describe())
+        if _is_first():
+            _complain(error.describe())
         sys.exit(error.exit_code)
     except OSError as error:
         place = "" if error.filename is None else f" (got {str(error.filename)!r})"
@@ -284,6 +285,15 @@ def main() -> None:
             error.show()  # type: ignore[attr-defined]
             sys.exit(2)
         raise
+
+
+def _is_first() -> bool:
+    """Whether this is the process that speaks; every process meets the same error."""
+    if "mpi4py.MPI" not in sys.modules:
+        return True
+    from mpi4py import MPI
+
+    return bool(MPI.COMM_WORLD.rank == 0)
 
 
 def _complain(text: str) -> None:
