@@ -104,11 +104,13 @@ def test_protocol(name: str) -> None:
     mine, theirs = step_ends(solution["Time [s]"].values), peer.step_ends
     assert len(mine) == len(theirs) == len(lines)
     assert mine == pytest.approx(theirs, rel=5e-4)
-    curve = interpolated(solution["Time [s]"].values, solution["Voltage [V]"].values)
-    gaps = []
-    for k in range(len(lines)):
+    time, voltage, gaps = solution["Time [s]"].values, solution["Voltage [V]"].values, []
+    pieces = np.split(np.arange(time.size), 1 + np.flatnonzero(np.diff(time) <= 0))
+    for k, piece in enumerate(pieces):
+        curve = interpolated(time[piece], voltage[piece])
         start_mine, start_theirs = (0.0 if k == 0 else ends[k - 1] for ends in (mine, theirs))
         inside = (peer.time > start_theirs + 0.02) & (peer.time < theirs[k] - 0.02)
         part = (peer.time[inside] - start_theirs) / (theirs[k] - start_theirs)
         gaps.append(curve(start_mine + part * (mine[k] - start_mine)) - peer.voltage[inside])
-    assert np.sqrt(np.mean(np.concatenate(gaps) ** 2)) < 0.5e-3
+    rms = [float(np.sqrt(np.mean(gap**2))) for gap in gaps]
+    assert max(rms) < 0.5e-3, rms
