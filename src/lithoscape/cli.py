@@ -33,6 +33,9 @@ materials_app = typer.Typer(
 )
 app.add_typer(materials_app, name="materials")
 
+_CTRL_C = 130
+"""What typer turns a KeyboardInterrupt into."""
+
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO.yaml", help="Scenario file.")]
@@ -266,12 +269,12 @@ def _verdicts(rows: Any) -> Any:
 def main() -> None:
     """Entry point: errors become one line and an exit code, never a traceback."""
     try:
-        code = app(standalone_mode=False)  # what typer.Exit was raised with, if it was
+        code = app(prog_name="lithoscape", standalone_mode=False)  # what typer.Exit was raised with
+        if code == _CTRL_C:
+            _complain("interrupted before there was anything to keep. Run it again")
+            code = 1
         if isinstance(code, int) and code:
             sys.exit(code)
-    except (typer.Abort, KeyboardInterrupt):
-        _complain("interrupted before there was anything to keep")
-        sys.exit(1)
     except LithoscapeError as error:
         if _is_first():
             _complain(error.describe())
