@@ -18,6 +18,9 @@ from scipy import sparse
 from .errors import InputError
 from .mesh.domain import Domain
 
+_ON_FACET = 1e-9
+"""Reference coordinates this little outside count as on the facet."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -54,7 +57,8 @@ class BoxAverages:
     boxes:
         The boxes.
     per_axis:
-        Samples per box edge (midpoint rule).
+        Samples per box edge (midpoint rule). Where a weight jumps inside a box, 16 leave up to
+        2 % of the box in the signal and 0.03 box widths in the mean place, 64 a tenth of that.
 
     Attributes
     ----------
@@ -77,11 +81,11 @@ class BoxAverages:
         points = np.concatenate([np.empty((0, 3)), *samples])
         row = np.repeat(np.arange(len(boxes)), [len(s) for s in samples])
         share = np.repeat([1.0 / len(s) for s in samples], [len(s) for s in samples])
-        cells = _owned_cells(domain, points)
+        cells, values = _located(domain, points)
         found = cells >= 0
         _require_inside(domain, np.bincount(row[found], minlength=len(boxes)), samples, boxes)
-        points, row, share, cells = points[found], row[found], share[found], cells[found]
-        values = share[:, None] * _basis(domain, points, cells)
+        row, cells = row[found], cells[found]
+        values = share[found, None] * values[found]
         nodes = space.dofmap.list[cells]
         index = (np.repeat(row, nodes.shape[1]), nodes.ravel())
         self.matrices = [
@@ -98,22 +102,38 @@ class BoxAverages:
         return np.where(self.signal > 0, total / np.where(self.signal > 0, self.signal, 1.0), np.nan)
 
 
-def _owned_cells(domain: Domain, points: np.ndarray) -> np.ndarray:
-    """One owned cell per point on exactly one rank, -1 elsewhere."""
-    tree = geometry.bb_tree(domain.mesh, domain.dim)
+def _located(domain: Domain, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One owned cell per point on exactly one rank, -1 elsewhere, and its basis values there.
+
+    Bounding boxes give the candidates, reference coordinates decide. (The
+    distances of ``compute_colliding_cells`` have absolute tolerances, which at
+    these lengths take in cells that are a fraction of a micrometre away.)
+    """
+    extent = float(np.ptp(domain.mesh.geometry.x, axis=0).max(initial=0.0))
+    tree = geometry.bb_tree(domain.mesh, domain.dim, padding=1e-9 * extent)
     candidates = geometry.compute_collisions_points(tree, points)
-    colliding = geometry.compute_colliding_cells(domain.mesh, candidates, points)
-    owned = domain.mesh.topology.index_map(domain.dim).size_local
-    links = colliding.array
-    point = np.repeat(np.arange(points.shape[0]), np.diff(colliding.offsets))[links < owned]
-    hit, first_link = np.unique(point, return_index=True)
+    owned = candidates.array < domain.mesh.topology.index_map(domain.dim).size_local
+    point = np.repeat(np.arange(points.shape[0]), np.diff(candidates.offsets))[owned]
+    candidate = candidates.array[owned]
+    reference, basis = _reference(domain, points[point], candidate)
+    inside = _depth(domain, reference) > -_ON_FACET
+    hit, first_hit = np.unique(point[inside], return_index=True)
     cells = np.full(points.shape[0], -1, dtype=np.int32)
-    cells[hit] = links[links < owned][first_link]
+    values = np.zeros((points.shape[0], basis.shape[1]))
+    cells[hit], values[hit] = candidate[inside][first_hit], basis[inside][first_hit]
     rank = np.where(cells >= 0, domain.comm.rank, domain.comm.size).astype(np.int32)
     first = np.empty_like(rank)
     domain.comm.Allreduce(rank, first, op=MPI.MIN)
     cells[first != domain.comm.rank] = -1
-    return cells
+    return cells, values
+
+
+def _depth(domain: Domain, reference: np.ndarray) -> np.ndarray:
+    """How far inside the reference cell; negative outside."""
+    low = reference.min(axis=1, initial=np.inf)
+    simplex = reference.shape[1] + 1 == domain.mesh.geometry.dofmaps[0].shape[1]
+    high = 1.0 - reference.sum(axis=1) if simplex else (1.0 - reference).min(axis=1, initial=np.inf)
+    return np.minimum(low, high)
 
 
 def _require_inside(
@@ -134,11 +154,10 @@ def _um(x: tuple[float, ...]) -> list[float]:
     return [round(1e6 * v, 3) for v in x]
 
 
-def _basis(domain: Domain, points: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """P1 (Q1) basis values at points inside given cells, shape (n, nodes per cell).
+def _reference(domain: Domain, points: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reference coordinates in given cells and the P1 (Q1) basis there, shape (n, nodes per cell).
 
-    Newton's method for the reference coordinates, all points at once; exact
-    after one iteration where the map is affine.
+    Newton's method, all points at once; exact after one iteration where the map is affine.
     """
     geo = domain.mesh.geometry
     element = fem.functionspace(domain.mesh, ("Lagrange", 1)).element.basix_element
@@ -152,4 +171,4 @@ def _basis(domain: Domain, points: np.ndarray, cells: np.ndarray) -> np.ndarray:
             break
         jacobian = np.einsum("dpn,png->pgd", table[1:], x)
         reference += np.linalg.solve(jacobian, gap[..., None])[..., 0]
-    return np.asarray(element.tabulate(0, reference)[0, ..., 0])
+    return reference, np.asarray(element.tabulate(0, reference)[0, ..., 0])
