@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ class FieldMaps:
         data |= {name: ("node", x[k], _units(name)) for k, name in enumerate(("x [m]", "y [m]"))}
         data |= {"triangles": (("cell", "corner"), triangles), "region": ("cell", region)}
         out = xr.Dataset(data, {"moment": moment, "time": ("moment", self.times, {"units": "s"})})
-        out["region"].attrs["regions"] = str(dict(self.problem.domain.regions)).replace("'", '"')
+        out["region"].attrs["regions"] = json.dumps(dict(self.problem.domain.regions))
         return out
 
     def _gather(self, values: np.ndarray) -> np.ndarray:
