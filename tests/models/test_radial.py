@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import dolfinx_solver  # noqa: F401
 import numpy as np
 import pytest
 from scipy.optimize import brentq
