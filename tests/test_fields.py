@@ -65,7 +65,10 @@ def test_triangles_cover_the_cell_by_region(name: str, cells: int) -> None:
     area = 0.5 * abs((x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0]))
     tags = json.loads(dataset["region"].attrs["regions"])
     assert set(tags) == {"separator", "positive"}
-    assert area.sum() == pytest.approx(40e-6 * y.max())
+    whole = 40e-6 * y.max()
+    assert area.sum() == pytest.approx(whole)
+    assert (area * x.mean(axis=1)).sum() == pytest.approx(20e-6 * whole)  # no overlaps
+    assert (area * y.mean(axis=1)).sum() == pytest.approx(0.5 * y.max() * whole)
     below = y.max(axis=1) <= y[region == tags["separator"]].max() * (1 + 1e-9)
     assert np.array_equal(below, region == tags["separator"])
 

@@ -73,7 +73,8 @@ def test_cells_of_any_shape(name: str) -> None:
     """A sheared and tapered mesh: reference coordinates are found by iteration."""
     domain = layered_cell(LAYERS, **AXES[name])
     x = domain.mesh.geometry.x
-    x[:, 0] += 0.2 * x[:, 1] + 0.1 * x[:, 0] * x[:, 1] / (100 * UM)
+    x[:, 0] += 0.2 * x[:, 1] + 0.3 * x[:, 0] * x[:, 1] / (100 * UM)
+    x[:, 1] += 0.2 * x[:, 0] * x[:, 1] / (100 * UM)
     space = space_of(domain)
     box = Box((25 * UM, 30 * UM), (45 * UM, 70 * UM))
     averages = BoxAverages(domain, space, [weight(domain, positive=1.0)], [box])
