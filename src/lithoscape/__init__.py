@@ -8,12 +8,22 @@ returns its :class:`~lithoscape.simulate.Solution`;
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .scenario.run import RunResult
+    from .simulate import Simulation
 
-__all__ = ["run"]
+__all__ = ["Simulation", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """``Simulation`` on first use: importing the package stays light."""
+    if name == "Simulation":
+        from .simulate import Simulation
+
+        return Simulation
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def run(scenario: str | Path, variant: str | None = None, out: str | Path | None = None) -> RunResult:

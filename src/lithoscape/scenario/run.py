@@ -30,6 +30,7 @@ from ..validation.cases import Case, load_case
 from ..validation.compare import compare
 from .build import Plan, build_plan
 from .load import Loaded
+from .log import RunLog
 from .messages import relocated
 
 CHECKPOINT = "checkpoint"
@@ -69,17 +70,34 @@ def run_scenario(
     identity = f"{loaded.digest()} {problem.domain.digest()} {comm.size}"
     landed = _landed(plan, folder, identity, comm) if resume else _start_anew(folder, comm)
     observers = _Observers(plan, problem, folder)
+    log = _log(loaded, folder, problem, resume)
+
+    def watched(fraction: float, text: str) -> None:
+        log.progress(fraction, text)
+        if progress is not None:
+            progress(fraction, text)
+
     simulation = Simulation(
         problem, plan.sequence, plan.base,
         probes=observers.probes, coordinates=observers.coordinates,
         moments=plan.moments, on_moment=observers.keep,
-        options=_options(loaded), checkpoint=folder / CHECKPOINT, identity=identity, progress=progress,
+        options=_options(loaded), checkpoint=folder / CHECKPOINT, identity=identity, progress=watched,
     )  # fmt: skip
     observers.start(simulation)
     observers.restore(landed)
     solution = simulation.run(resume=resume)
     observers.close()
-    return _write(loaded, plan, case, folder, problem, observers, solution)
+    result = _write(loaded, plan, case, folder, problem, observers, solution)
+    log.end(result.solution.record, solution.outcome, solution.statistics)
+    return result
+
+
+def _log(loaded: Loaded, folder: Path, problem: Problem, resume: bool) -> RunLog:
+    log = RunLog(folder, active=problem.domain.comm.rank == 0)
+    log.line(f"{'resumed' if resume else 'started'}: {loaded.name}, variant {loaded.variant}")
+    log.line(f"provenance {json.dumps(records.provenance())}")
+    log.line(f"mesh {json.dumps(_mesh_facts(problem, problem.domain.digest()))}")
+    return log
 
 
 def prepare(loaded: Loaded) -> tuple[Plan, Case | None]:
@@ -110,7 +128,7 @@ def _make(folder: Path) -> None:
 def _start_anew(folder: Path, comm: MPI.Comm) -> frozenset[str]:
     """Remove what an earlier run left to resume from; nothing has landed."""
     if comm.rank == 0:
-        for file in (*folder.glob(f"{CHECKPOINT}.*of*.npz"), folder / MOMENTS):
+        for file in (*folder.glob(f"{CHECKPOINT}.*of*.npz"), folder / MOMENTS, folder / "log.txt"):
             file.unlink(missing_ok=True)
     comm.Barrier()
     return frozenset()
