@@ -66,9 +66,9 @@ def test_triangles_cover_the_cell_by_region(name: str, cells: int) -> None:
     tags = json.loads(dataset["region"].attrs["regions"])
     assert set(tags) == {"separator", "positive"}
     whole = 40e-6 * y.max()
-    assert area.sum() == pytest.approx(whole)
-    assert (area * x.mean(axis=1)).sum() == pytest.approx(20e-6 * whole)  # no overlaps
-    assert (area * y.mean(axis=1)).sum() == pytest.approx(0.5 * y.max() * whole)
+    assert area.sum() / whole == pytest.approx(1)
+    assert (area * x.mean(axis=1)).sum() / whole / 20e-6 == pytest.approx(1)  # no overlaps
+    assert (area * y.mean(axis=1)).sum() / whole / y.max() == pytest.approx(0.5)
     below = y.max(axis=1) <= y[region == tags["separator"]].max() * (1 + 1e-9)
     assert np.array_equal(below, region == tags["separator"])
 

@@ -55,13 +55,15 @@ def test_areas_and_lengths_are_exact(name: str) -> None:
     domain = cracked_cell(cell)
     crack = cell.crack_depth * (cell.crack_width + cell.crack_width_bottom) / 4
     assert set(domain.regions) == {"separator", "positive", "crack"}
-    assert domain.measure("region", "crack") == pytest.approx(crack, rel=1e-10)
-    assert domain.measure("region", "separator") == pytest.approx(cell.half_width * cell.separator, rel=1e-10)
+    # ratios, because approx lets absolute differences of 1e-12 pass
+    assert domain.measure("region", "crack") / crack == pytest.approx(1, rel=1e-10)
+    separator = cell.half_width * cell.separator
+    assert domain.measure("region", "separator") / separator == pytest.approx(1, rel=1e-10)
     matrix = cell.half_width * cell.thickness - crack
-    assert domain.measure("region", "positive") == pytest.approx(matrix, rel=1e-10)
+    assert domain.measure("region", "positive") / matrix == pytest.approx(1, rel=1e-10)
     assert set(domain.boundaries) == {"negative", "positive"}
     for boundary in domain.boundaries:
-        assert domain.measure("boundary", boundary) == pytest.approx(cell.half_width, rel=1e-10)
+        assert domain.measure("boundary", boundary) / cell.half_width == pytest.approx(1, rel=1e-10)
     assert cell.crack_volume_fraction == pytest.approx(crack / cell.half_width / cell.thickness)
     assert cell.crack_area_fraction == pytest.approx(cell.crack_width / 2 / cell.half_width)
 
@@ -73,7 +75,8 @@ def test_cells_are_not_inverted(name: str) -> None:
     assert abs(areas).min() > 1e-3 * np.median(abs(areas))
     # numbering may turn a triangle over, but no two overlap: together they fill the cell once
     cell = CELLS[name]
-    assert abs(areas).sum() / 2 == pytest.approx(cell.half_width * (cell.thickness + cell.separator))
+    whole = cell.half_width * (cell.thickness + cell.separator)
+    assert abs(areas).sum() / 2 / whole == pytest.approx(1, rel=1e-10)
 
 
 @pytest.mark.parametrize("name", ["no taper", "straight to the collector"])
