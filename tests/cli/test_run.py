@@ -62,6 +62,7 @@ def test_a_run_writes_what_the_readme_lists(whole: Path) -> None:
     names = {p.name for p in whole.iterdir()}
     assert names == {
         "report.html",
+        "log.txt",
         "record.nc",
         "maps.nc",
         "fields.bp",
