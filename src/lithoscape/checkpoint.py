@@ -36,7 +36,7 @@ def write(
     """Store history, place in the protocol and the record so far."""
     arrays: dict[str, np.ndarray] = {}
     for i, s in enumerate(history.states):
-        arrays[f"{i}/scalar"] = np.array([s.time, s.charge])
+        arrays[f"{i}/scalar"] = np.array([s.time, s.charge, s.current])
         arrays[f"{i}/stored"] = s.stored
         for kind in ("fields", "internal", "fluxes"):
             for k, values in enumerate(getattr(s, kind)):
@@ -83,12 +83,6 @@ def _state(data: Any, i: int) -> State:
             out.append(data[f"{i}/{kind}/{len(out)}"])
         return out
 
-    time, charge = data[f"{i}/scalar"]
-    return State(
-        float(time),
-        series("fields"),
-        series("internal"),
-        series("fluxes"),
-        data[f"{i}/stored"],
-        float(charge),
-    )
+    time, charge, current = (float(v) for v in data[f"{i}/scalar"])
+    fields, internal, fluxes = (series(kind) for kind in ("fields", "internal", "fluxes"))
+    return State(time, fields, internal, fluxes, data[f"{i}/stored"], charge, current)

@@ -29,6 +29,9 @@ from .solver import Attempt, History, Newton, NewtonOptions, Stepper, System, Ti
 from .solver.events import locate
 from .solver.status import Outcome
 
+_ABSURD_VOLTAGE = 20.0
+"""Terminal voltage beyond which nothing physical is being computed [V]."""
+
 _KINDS = {"current": "current", "rest": "current", "voltage": "voltage", "power": "power"}
 
 
@@ -143,6 +146,8 @@ class Simulation:
         """
         began = clock.perf_counter()
         history = self._resume() if resume else self.stepper.initial()
+        if not resume:
+            self._save(history)
         previous = signal.getsignal(signal.SIGINT)
         main_thread = _set_handler(self._interrupt)
         try:
@@ -187,6 +192,9 @@ class Simulation:
             if finished:
                 self._land(turn, history, "end")
                 return history
+            reason = self._out_of_hand()
+            if reason is not None:
+                return self._failure(turn, history, reason)
             if self.cursor.accepted % self.options.checkpoint_every == 0:
                 self._save(history)
             if self._stop_requested():
@@ -200,6 +208,7 @@ class Simulation:
         try:
             history = self.stepper.frozen(history)
         except ArithmeticError as error:
+            self._record(turn, history)
             return self._failure(turn, history, str(error))
         self._record(turn, history)
         self._land(turn, history, "start")
@@ -236,6 +245,14 @@ class Simulation:
         if due is not None:
             self._land(turn, history, due)
         return history, finished
+
+    def _out_of_hand(self) -> str | None:
+        """Why the run should not go on although every step converges; None if it should."""
+        if self.cursor.accepted >= self.options.max_steps:
+            return f"more than {self.options.max_steps} steps"
+        if abs(self.problem.voltage()) > _ABSURD_VOLTAGE:
+            return f"the voltage left +-{_ABSURD_VOLTAGE:g} V; the step needs a voltage stop"
+        return None
 
     def _accepted(self, turn: Turn, history: History) -> tuple[Attempt, float, str | None] | Outcome:
         """The first attempt within tolerance, its step size and the moment it lands on."""

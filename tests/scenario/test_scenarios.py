@@ -13,8 +13,8 @@ FOLDER = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(FOLDER.glob("*.yaml"))
 VARIANTS = [(file.stem, name) for file in FILES for name in variant_names(file)]
 
-HALF = {0: (4932.4, 4.2), 1: (5892.5, 4.2), 3: (11986.0, 3.5)}
-FULL = {0: (3555.2, 2.5), 2: (11472.1, 4.2), 3: (13913.4, 4.2)}
+HALF = {0: (4932.4, 4.2), 1: (5912.1, 4.2), 3: (12005.6, 3.5)}
+FULL = {0: (3555.2, 2.5), 2: (11472.1, 4.2), 3: (13930.9, 4.2)}
 """End of protocol steps: time [s], voltage [V]."""
 
 CRACKED = {

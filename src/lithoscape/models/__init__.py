@@ -6,6 +6,8 @@ a solver takes it from there, without knowing which model it is;
 ``Lithiation(problem)`` reads the state of lithiation back.
 """
 
+import dolfinx_solver  # noqa: F401  (orders MPI before the compiled modules)
+
 from .cell import cell_from_set, open_region, porous_region, separator_region
 from .homogenised import HomogenisedCell, Particles, Region, homogenised
 from .observe import Lithiation

@@ -79,7 +79,7 @@ class HomogenisedCell:
     temperature: float
     current_scale: float
     contact_resistance: float = 0.0
-    radial_nodes: int = 24
+    radial_nodes: int = 16
     quadrature_degree: int = 2
 
 
@@ -107,8 +107,8 @@ def homogenised(domain: Domain, cell: HomogenisedCell) -> Problem:
     layered = bool(forms.has_double_layer)
     unknowns = (
         Unknown("electrolyte concentration", "mol.m-3", c_e, 1000.0, charge, 1000.0, True),
-        Unknown("electrolyte potential", "V", phi_e, V_T, current, None, layered),
-        Unknown("electrode potential", "V", phi_s, V_T, current, None, layered, idle),
+        Unknown("electrolyte potential", "V", phi_e, V_T, current, V_T if layered else None, layered),
+        Unknown("electrode potential", "V", phi_s, V_T, current, V_T if layered else None, layered, idle),
         Unknown("negative terminal potential", "V", phi_n, V_T, current, 1.0, False),
     )
     _initial_values(cell, classes, c_e, phi_e, phi_s, phi_n)

@@ -20,8 +20,8 @@ DEPLETION = 0.1
 STOICHIOMETRY_GUARD = (1e-6, 1 - 1e-6)
 """Interval the solid's laws are evaluated on; outside, U continues linearly."""
 
-GUARD_SLOPE = -1e4
-"""Slope of U beyond the guard [V]: a volt is spent within 1e-4 of the guard, so
+GUARD_SLOPE = -1e5
+"""Slope of U beyond the guard [V]: a volt is spent within 1e-5 of the guard, so
 that a full or empty surface ends a half-cycle at the right capacity."""
 
 

@@ -185,7 +185,7 @@ class Solver(Strict):
     relative_tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(3e-4, description="local time error")
     newton_update: Annotated[float, Field(gt=0, le=1e-3)] = 1e-7
     newton_residual: Annotated[float, Field(gt=0, le=1e-3)] = 1e-9
-    radial_nodes: Annotated[int, Field(ge=5, le=400)] = 24
+    radial_nodes: Annotated[int, Field(ge=5, le=400)] = 16
     largest_step_s: Positive = 300.0
     checkpoint_every: Annotated[int, Field(ge=1)] = 50
 

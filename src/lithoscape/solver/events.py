@@ -31,9 +31,11 @@ def locate[T](
         Step size and what came out of it; None if it could not be found.
     """
     low, high, f_low, f_high, side = 0.0, upper, gap_lower, gap_upper, 0
-    for _ in range(iterations):
+    for k in range(iterations):
         slope = f_low - f_high
         middle = low + (high - low) * f_low / slope if slope > 0 else 0.5 * (low + high)
+        if k % 4 == 3:  # a nearly vertical gap defeats interpolation
+            middle = 0.5 * (low + high)
         margin = 1e-3 * (high - low)
         middle = min(max(middle, low + margin), high - margin)
         tried = attempt(middle)

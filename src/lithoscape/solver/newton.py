@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .linear import DirectSolver
+from .linear import SMALL, DirectSolver
 from .system import System
 
 _LONGEST = 10.0
@@ -45,6 +45,9 @@ class Newton:
         self.system = system
         self.options = options or NewtonOptions()
         self.direct = DirectSolver(system.matrix)
+        # a small system is refactorised for less than another iteration costs
+        small = system.matrix.getSize()[0] < SMALL
+        self._contraction = min(self.options.contraction, 0.03) if small else self.options.contraction
         self._rate = -1.0
         self._remaining = np.inf
         self.factorisations = 0
@@ -92,7 +95,7 @@ class Newton:
             growths += ratio > 1.5 and age == 0 and norm > o.update
             if not np.isfinite(norm) or growths > 3:
                 return NewtonResult(False, k, "Newton's updates grow")
-            keep = ratio <= o.contraction or norm < _ROUND_OFF
+            keep = ratio <= self._contraction or norm < _ROUND_OFF
             self.system.add(update, -min(1.0, _LONGEST / max(norm, 1e-300)))
             last = norm
         return NewtonResult(False, o.iterations, f"no convergence in {o.iterations} iterations")

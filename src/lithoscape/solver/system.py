@@ -131,8 +131,9 @@ class System:
 
     def max_norm(self, vector: np.ndarray) -> float:
         """Largest magnitude over all ranks (inf if anything is not finite)."""
-        local = np.max(np.abs(vector), initial=0.0)
-        return float(self.comm.allreduce(local if np.isfinite(local) else np.inf, op=MPI.MAX))
+        local = float(np.max(np.abs(vector), initial=0.0))
+        local = local if np.isfinite(local) else np.inf
+        return local if self.comm.size == 1 else float(self.comm.allreduce(local, op=MPI.MAX))
 
     # -- closures ---------------------------------------------------------------
     def _closure_weights(self) -> list[list[np.ndarray | None]]:

@@ -15,6 +15,10 @@ import numpy as np
 from .newton import Newton, NewtonResult
 from .system import System
 
+_CURRENT_WEIGHT = 10.0
+"""How much tighter than concentrations the terminal current is followed: a hold ends
+at a small fraction of its first current, where an error of 1C counts most."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -28,6 +32,8 @@ class State:
     """q(u), owned part."""
     charge: float
     """Discharge charge through the terminal since the start [A s per area unit]."""
+    current: float = 0.0
+    """Discharge current through the terminal [A per area unit]."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +179,7 @@ class Stepper:
             [c.guess() for c in p.closures],
             self.system.storage(),
             charge,
+            current,
         )
 
     def _error(
@@ -190,6 +197,11 @@ class Stepper:
             gap = (x - _combine(f.weights, [s.internal[k] for s in past])).ravel()
             sums.append(float(gap @ gap))
             counts.append(gap.size)
+        # during a hold only the current tells how well the step followed the decay
+        unknown = self.system.problem.unknowns[self.system.problem.terminal]
+        drift = state.current - float(np.dot(f.weights, [s.current for s in past[: len(f.weights)]]))
+        sums.append((_CURRENT_WEIGHT * drift / unknown.row_scale) ** 2)
+        counts.append(1)
         totals = self.system.comm.allreduce(np.array([sums, counts], dtype=float))
         rms = np.sqrt(totals[0] / np.maximum(totals[1], 1.0))
         return float(rms.max()) * f.constant / self.options.relative
@@ -210,7 +222,8 @@ class Stepper:
                 self.system.problem.unknowns, now.fields, attempt.state.fields, strict=True
             )
         ]
-        state = State(now.time, fields, now.internal, attempt.state.fluxes, now.stored, now.charge)
+        fluxes, current = attempt.state.fluxes, attempt.state.current
+        state = State(now.time, fields, now.internal, fluxes, now.stored, now.charge, current)
         self.load(state)
         return History((state,))
 
