@@ -105,8 +105,7 @@ CASES = {
 }
 
 
-ROUND_OFF = {"full cell": 1e-8}
-"""Where it is not 1e-10: the collector's current in a full cell is sigma/h times a difference of volts."""
+ROUND_OFF = 1e-10
 
 
 @dataclass
@@ -161,10 +160,10 @@ def test_the_terminal_current_is_what_reacts(run: Run) -> None:
         if run.case == "double layer":
             assert difference > 1e-4 * abs(current).max()  # the layer charges
         else:
-            assert difference < ROUND_OFF.get(run.case, 1e-10) * abs(current).max()
+            assert difference < ROUND_OFF * abs(current).max()
 
 
 def test_the_positive_electrode_takes_up_the_charge_passed(run: Run) -> None:
     gained = run.books.column("positive") - run.books.column("positive")[0]
     if run.case != "double layer":
-        assert abs(gained - run.passed).max() < ROUND_OFF.get(run.case, 1e-10) * abs(run.passed).max()
+        assert abs(gained - run.passed).max() < ROUND_OFF * abs(run.passed).max()

@@ -259,9 +259,21 @@ class _Forms:
     def functionals(self) -> dict[str, Any]:
         """Scalar forms: terminal current, lithium inventories [mol per area unit]."""
         return {
-            "current": self.terminal_current() * self.ds_negative,
+            "current": self._total_current(),
             "salt": self.k.porosity * self.c_e * self.dn,
         }
+
+    def _total_current(self) -> Any:
+        """Discharge current through the terminal [A per area unit].
+
+        In a full cell without double layer this is what the negative particles
+        give away: the variationally consistent flux, free of the round-off in
+        sigma/h times a difference of potentials.
+        """
+        if self.cell.lithium is not None or self.has_double_layer:
+            return self.terminal_current() * self.ds_negative
+        negative = [c for c in self.classes if c.electrode == "negative"]
+        return sum(_specific_area(c) * c.flux for c in negative) * self.dn
 
     def _constant_transference(self) -> bool:
         return not callable(self.cell.electrolyte.transference)
