@@ -19,7 +19,7 @@ from ..models.cell import cell_from_set, open_region, porous_region
 from ..models.homogenised import HomogenisedCell
 from ..protocol import Base, Sequence, check_protocol, parse_protocol
 from ..simulate import Moment
-from .messages import relocated
+from ..specification import relocated
 from .schema import Cracked, Scenario, Transport
 from .start import check_start
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from ..errors import InputError, nearest
-from .messages import as_input_error
+from ..specification import parse_yaml, read_mapping, validated
 from .schema import Scenario, ScenarioFile
 
 BASE = "base"
@@ -50,7 +49,7 @@ def load_scenario(path: Path, variant: str | None = None, changes: Mapping[str, 
     InputError
         Missing file, YAML that does not parse, unknown key, value or variant.
     """
-    raw = _read(path)
+    raw = read_mapping(path, "scenario", "scenarios/")
     file = _checked_file(raw)
     chosen = file.default_variant or BASE if variant is None else variant
     _require_variant("variant", chosen, file)
@@ -77,7 +76,7 @@ def parse_changes(entries: list[str]) -> dict[str, Any]:
                 remedy="For example --set electrode.transport=0.05; =null restores a default",
             )  # fmt: skip
         try:
-            changes[key] = yaml.load(text, _Loader)
+            changes[key] = parse_yaml(text)
         except yaml.YAMLError as error:
             raise InputError(
                 f"the value is not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}",
@@ -89,69 +88,12 @@ def parse_changes(entries: list[str]) -> dict[str, Any]:
 
 def variant_names(path: Path) -> list[str]:
     """All variants of a file, the base first."""
-    return [BASE, *_checked_file(_read(path)).variants]
+    return [BASE, *_checked_file(read_mapping(path, "scenario", "scenarios/")).variants]
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of scenario files, for editors."""
     return ScenarioFile.model_json_schema()
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number, as in version 1.2, and a key may stand only once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse repeated keys; later ones would silently win."""
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} stands twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        raise InputError(
-            "there is no such scenario file",
-            field="scenario",
-            value=str(path),
-            remedy=nearest(path.name, near) if near else "Give the path of a YAML file",
-        )
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from None
-    if not isinstance(raw, dict):
-        raise InputError(
-            "a scenario is a mapping of keys", field=path.name,
-            value="an empty file" if raw is None else type(raw).__name__,
-            remedy="Start from a file in scenarios/",
-        )  # fmt: skip
-    return raw
-
-
-def _unreadable(path: Path, error: yaml.YAMLError | UnicodeDecodeError) -> InputError:
-    mark = getattr(error, "problem_mark", None)
-    place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else " ".join(str(error).split())
-    problem = getattr(error, "problem", None) or "not readable as text"
-    return InputError(
-        f"the file is not valid YAML: {problem}",
-        field=path.name,
-        value=place,
-        remedy="Check indentation, colons and quotes there",
-    )
 
 
 def _checked_file(raw: Mapping[str, Any]) -> ScenarioFile:
@@ -198,7 +140,5 @@ def _overlaid(base: Any, over: Any) -> Any:
 
 
 def _validated[Model: BaseModel](model: type[Model], raw: Mapping[str, Any], prefix: str = "") -> Model:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        raise as_input_error(model, error, prefix) from None
+    forms = {"'bruggeman'": "Write bruggeman, a number, or {through: NUMBER, in_plane: NUMBER}"}
+    return validated(model, raw, prefix, remedies=forms)

@@ -26,12 +26,12 @@ from ..problem import Problem
 from ..report import Details, write_report
 from ..simulate import Options, Simulation, Solution
 from ..solver import NewtonOptions, TimeOptions
+from ..specification import relocated
 from ..validation.cases import Case, load_case
 from ..validation.compare import compare
 from .build import Plan, build_plan
 from .load import Loaded
 from .log import RunLog
-from .messages import relocated
 
 CHECKPOINT = "checkpoint"
 MOMENTS = "moments.npz"

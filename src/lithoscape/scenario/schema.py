@@ -212,12 +212,3 @@ class ScenarioFile(Scenario):
 
     default_variant: str | None = None
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
-
-
-TAGGED: dict[str, type[BaseModel]] = {
-    "layered": Layered,
-    "cracked": Cracked,
-    "<cycle>": CycleSpec,
-    "<axes>": Transport,
-}
-"""Alternatives by the name that validation gives them."""
