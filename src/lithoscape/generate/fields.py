@@ -2,9 +2,9 @@
 
 A field of the covariance rho(r) is white noise times the square root of the spectrum, by FFT on a torus
 (circulant embedding: Wood and Chan, J. Comput. Graph. Stat. 3 (1994) 409,
-doi:10.1080/10618600.1994.10474655). Cutting it at a level gives a two-phase medium whose statistics follow in
-closed form (Berk, Phys. Rev. A 44 (1991) 5069, doi:10.1103/PhysRevA.44.5069; Teubner, Europhys. Lett. 14 (1991)
-403).
+doi:10.1080/10618600.1994.10474655). Cutting it at a level gives a two-phase medium whose statistics follow
+in closed form (Berk, Phys. Rev. A 44 (1991) 5069, doi:10.1103/PhysRevA.44.5069; Teubner, Europhys. Lett. 14
+(1991) 403).
 """
 
 from __future__ import annotations
