@@ -554,6 +554,20 @@ def _scatter(draft: _Draft, frame: _Frame, rng: np.random.Generator) -> None:
 
 def _settle(draft: _Draft, frame: _Frame, overlap: float, target: float) -> None:
     """Move the particles apart; SolveError if the allowed overlap cannot be reached."""
+    if _relaxed(draft, frame, overlap):
+        return
+    # what could be packed instead: shrink until the particles come apart, 1.5 % of their volume at a time
+    reached = target
+    while reached > 0.01 and not _relaxed(draft, frame, overlap):
+        draft.radii, reached = draft.radii * 0.995, reached * 0.995**3
+    raise SolveError(
+        f"these particles could be packed only to a fraction of about {reached:.3f}", field="fraction",
+        value=target, remedy="Allow overlap, ask for less, or pack looser and calender",
+    )  # fmt: skip
+
+
+def _relaxed(draft: _Draft, frame: _Frame, overlap: float) -> bool:
+    """Move the particles until no overlap exceeds the allowed; False if the energy stays above zero."""
     unit = float(draft.radii.mean())
     low, high = (x / unit for x in _limits(draft, frame))
     x, radii, period = np.clip(draft.centres / unit, low, high), draft.radii / unit, frame.period / unit
@@ -574,18 +588,13 @@ def _settle(draft: _Draft, frame: _Frame, overlap: float, target: float) -> None
             break
         if step % 2000 == 1999:
             if energy > 0.7 * before:
-                break
+                break  # jammed: it no longer falls
             before = energy
         _fire(x, v, force, mass, low, high, state, moved)
     draft.steps += step
     wrap = np.where(frame.period > 0, frame.period, np.inf)
     draft.centres = np.where(frame.period > 0, np.mod(x * unit, wrap), x * unit)
-    if tight < 1.0:
-        raise SolveError(
-            f"these particles could be packed without further overlap only to a fraction of "
-            f"{target * tight**3:.3f}", field="fraction", value=target,
-            remedy="Allow overlap, ask for less, or pack looser and calender",
-        )  # fmt: skip
+    return bool(tight >= 1.0)
 
 
 def _bodies(draft: _Draft, unit: float, overlap: float) -> tuple[np.ndarray, np.ndarray]:

@@ -223,7 +223,7 @@ def filled_volumes(
     """Volume of the union of the particles within a box, slab by slab along ``axis`` [m3].
 
     Along lines parallel to ``axis`` the chords are exact, overlaps and walls included; across, the midpoint
-    rule on lines of the given spacing, by default a sixteenth of the mean radius of equal volume.
+    rule on lines of the given spacing, by default a twelfth of the mean radius of equal volume.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def filled_volumes(
     low_, high_ = np.array(low, float), np.array(high, float)
     limits = np.array([low_[axis], high_[axis]]) if edges is None else np.asarray(edges, float)
     if spacing is None:
-        spacing = float(np.mean(np.cbrt(shape.volumes / (4 / 3 * np.pi)))) / 16
+        spacing = float(np.mean(np.cbrt(shape.volumes / (4 / 3 * np.pi)))) / 12
     a, b = (k for k in range(3) if k != axis)
     lines = np.array([max(8, int(np.ceil((high_[k] - low_[k]) / spacing))) for k in (a, b)])
     step = (high_ - low_)[[a, b]] / lines
