@@ -243,7 +243,12 @@ def _open(path: FilePath, dataset: str | None) -> Source:
         raise InputError(
             "only HDF5 and VTK files have datasets", field="dataset", value=dataset, remedy="Leave it out"
         )
-    return opener(path, dataset)
+    source = opener(path, dataset)
+    if min(source.shape) < 1:
+        raise InputError(
+            "the image has no voxel", field="path", value=(path.name, source.shape), remedy="Export it again"
+        )
+    return source
 
 
 def _require_kind(source: Source, wanted: str) -> None:

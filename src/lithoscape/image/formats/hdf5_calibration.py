@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .header import length_unit
+from .header import length_unit, metres
 from .nexus import axes_of, text
 
 _NAME = re.compile(r"(voxel|pixel|element)[_ ]?(size|spacing)(?:[_ ](m|mm|um|nm))?$", re.IGNORECASE)
@@ -53,7 +53,7 @@ def _from_axes(node: h5py.Dataset) -> tuple[tuple[float, float, float] | None, t
         step = (values[-1] - values[0]) / steps.size if steps.size else np.nan
         if values.size != node.shape[number] or not np.allclose(steps, step, rtol=1e-3, atol=0) or step == 0:
             return None, (f"the axis {axis.name} has no even steps",)
-        edges.append(abs(float(step)) * unit)
+        edges.append(metres(abs(float(step)), unit))
     a, b, c = edges
     return (a, b, c), ()
 
@@ -73,7 +73,7 @@ def _from_attributes(level: Any) -> Calibration:
                 "",
                 (f"{key} of {level.name} is no length with a unit; it was not used",),
             )
-        a, b, c = (float(h) * unit for h in np.broadcast_to(numbers, 3))
+        a, b, c = (metres(float(h), unit) for h in np.broadcast_to(numbers, 3))
         return (a, b, c), f"attribute {key} of {level.name}", ()
     return None, "", ()
 

@@ -37,6 +37,11 @@ def length_unit(text: object) -> float | None:
     return 1e6 if name == "Mm" else _LENGTHS.get(name.lower())
 
 
+def metres(value: float, unit: float) -> float:
+    """A length in metres; 0.4 um is 0.4e-6, not the next number that the product may round to."""
+    return float(f"{value * unit:.15g}")
+
+
 class Header(BaseModel):
     """Everything about an image but its voxels. SI units.
 
@@ -109,10 +114,10 @@ class Sidecar(Header):
 
     def edges(self) -> tuple[float, float, float] | None:
         """The voxel size in metres, whichever of the three keys holds it."""
-        for value, unit in ((self.voxel_size_um, 1e6), (self.voxel_size_nm, 1e9)):
+        for value, unit in ((self.voxel_size_um, 1e-6), (self.voxel_size_nm, 1e-9)):
             if value is not None:
-                # Divided, not multiplied: 0.4 um is then the same number as 0.4e-6.
-                a, b, c = (v / unit for v in ((value,) * 3 if isinstance(value, float) else value))
+                each = (value,) * 3 if isinstance(value, float) else value
+                a, b, c = (metres(v, unit) for v in each)
                 return a, b, c
         return super().edges()
 

@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 
 from ...errors import InputError, nearest
-from .header import Header, Sidecar, length_unit
+from .header import Header, Sidecar, length_unit, metres
 from .source import Box, Source, damaged, mapped, native, reading, wrong_dimension
 
 _SIDECARS = (".json", ".yaml", ".yml")
@@ -172,5 +172,5 @@ def _spacing(
     if unit is None:
         return None, (f"{path.name} states the spacing {text} without a unit; it was not used",)
     with reading(path):
-        x, y, z = (float(h) * unit for h in text.split())
+        x, y, z = (metres(float(h), unit) for h in text.split())
     return (z, y, x), ()

@@ -40,6 +40,7 @@ def open_tiff(path: Path, dataset: str | None = None) -> Source:
             if page.parent.filehandle.path == tif.filehandle.path:
                 require_data(page, size, path)
         dtype, offset = number_type(series.keyframe, path), _contiguous(series)
+        dtype = dtype.newbyteorder(tif.byteorder)
         voxel_size, where, notes = calibration(tif)
         if (own := header.edges()) is not None:
             voxel_size, where, notes = own, "Lithoscape header", ()
@@ -91,13 +92,13 @@ def _stack_shape(series: tifffile.TiffPageSeries, header: Header, path: Path) ->
     frame = series.keyframe
     if frame.photometric == 6 or frame.samplesperpixel > 1:
         raise wrong_dimension(path, series.shape, _MANY["S"])
-    if len(depth) > 1 or len(series.axes) - len(set(series.axes)) > 0:
+    if len(depth) > 1 or not {"Y", "X"} <= set(sizes) or len(series.axes) - len(set(series.axes)) > 0:
         raise wrong_dimension(path, series.shape)
     # A stack of one page that Lithoscape wrote is a volume; of a foreign single page nobody says so.
     if not depth and header.kind is None and "Z" not in series.axes:
         raise wrong_dimension(path, series.shape[-2:])
     pages = depth[0] if depth else 1
-    return pages, int(frame.imagelength), int(frame.imagewidth)
+    return pages, sizes["Y"], sizes["X"]
 
 
 def _contiguous(series: tifffile.TiffPageSeries) -> int | None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
-from .header import length_unit
+from .header import length_unit, metres
 
 Calibration = tuple[tuple[float, float, float] | None, str, tuple[str, ...]]
 """Voxel size [m] or None, where it stands, notes."""
@@ -44,7 +44,7 @@ def _imagej(metadata: Mapping[str, Any], page: Any) -> Calibration:
     if z is None:
         return None, "", (f"the file states pixels of {x:.6g} {name} but no distance of its pages",)
     try:
-        a, b, c = (float(h) * float(u or 0) for h, u in zip((z, y, x), units, strict=True))
+        a, b, c = (metres(float(h), float(u or 0)) for h, u in zip((z, y, x), units, strict=True))
     except (TypeError, ValueError):
         return None, "", (f"the ImageJ spacing {z!r} is no number",)
     return (a, b, c), "ImageJ calibration", ()
@@ -73,6 +73,6 @@ def _ome(text: str) -> Calibration:
             return None, "", ("the OME header states the voxel size not along all axes",) if stated else ()
         if unit is None:
             return None, "", (f"the OME header states the voxel size in {name!r}, no unit of length",)
-        edges.append(float(size) * unit)
+        edges.append(metres(float(size), unit))
     a, b, c = edges
     return (a, b, c), "OME PhysicalSize", ()
