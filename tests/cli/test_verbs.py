@@ -17,6 +17,8 @@ VERBS = [
     ("check",),
     ("schema",),
     ("report",),
+    ("generate",),
+    ("measure",),
     ("materials",),
     ("materials", "list"),
     ("materials", "show"),

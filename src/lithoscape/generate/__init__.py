@@ -2,22 +2,31 @@
 
 Workflow::
 
-    structure = Structure.empty(Grid((120, 80, 80), 0.5e-6))     # all pore
-    structure = structure.paint("active", shape=HalfSpace(0, 20e-6))
-    structure.volume.fractions(), structure.shapes["active"]     # labels, and the implicit function
+    structure = make(load_recipe(Path("meshes/packing_d8.yaml")))   # the same voxels every time
+    structure.volume.fractions(), structure.figures                  # what came out, and what was asked
+    structure.shapes["active"](points)                               # signed distance, for smooth meshes
+    structure.particles["active"].table                              # every particle
 """
 
+from .recipe import Recipe, check_recipe, json_schema, load_recipe, make
 from .shapes import Complement, HalfSpace, Intersection, Shape, Union, minus, rasterise, union
+from .steps import STEPS
 from .structure import Step, Structure
 
 __all__ = [
+    "STEPS",
     "Complement",
     "HalfSpace",
     "Intersection",
+    "Recipe",
     "Shape",
     "Step",
     "Structure",
     "Union",
+    "check_recipe",
+    "json_schema",
+    "load_recipe",
+    "make",
     "minus",
     "rasterise",
     "union",

@@ -63,7 +63,7 @@ class Recipe(BaseModel):
         if np.prod(whole, dtype=float) > MOST_VOXELS:
             raise InputError(
                 f"the box would have {np.prod(whole, dtype=float):.2g} voxels", field="voxel_um",
-                value=self.voxel_um, remedy=f"Take a larger voxel or a smaller box: at most {MOST_VOXELS:.2g}",
+                value=self.voxel_um, remedy=f"At most {MOST_VOXELS:.2g}: larger voxels or a smaller box",
             )  # fmt: skip
         edge = self.voxel_um * 1e-6
         return Grid((whole[0], whole[1], whole[2]), (edge, edge, edge), self.through, self.collector)
@@ -100,7 +100,7 @@ def json_schema() -> dict[str, Any]:
 def make(recipe: Recipe, progress: Progress | None = None) -> Structure:
     """Carry out the steps of a recipe.
 
-    Every step draws from a stream of its own, made of the seed and the step's place, so that changing one step
+    Every step draws from a stream of its own, made of the seed and its place, so that changing one step
     leaves the random numbers of the others as they are.
 
     Raises
@@ -138,5 +138,5 @@ def _model() -> type[Recipe]:
     union: Any = STEPS[0]
     for step in STEPS[1:]:
         union = union | step
-    steps = list[Annotated[union, Discriminator("make")]] if len(STEPS) > 1 else list[union]
-    return create_model("Recipe", __base__=Recipe, steps=(Annotated[steps, Field(min_length=1)], ...))
+    steps: Any = Annotated[list[Annotated[union, Discriminator("make")]], Field(min_length=1)]
+    return create_model("Recipe", __base__=Recipe, steps=(steps, ...))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,8 +56,9 @@ def render(
     from vtkmodules.vtkCommonCore import vtkLogger
 
     vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)  # it reports the absence of a display
-    import pyvista
+    import pyvista as _pyvista
 
+    pyvista: Any = _pyvista  # its decorated methods are not typed
     labels, colours = _to_draw(volume, instances, hidden)
     up = _upright(volume)
     labels = np.ascontiguousarray(up(labels))

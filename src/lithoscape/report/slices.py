@@ -71,7 +71,7 @@ def draw_fractions(axis: Axes, volume: Volume) -> None:
     order = np.argsort(heights)
     colours = colour_of(volume)
     for name, values in shares.items():
-        colour = _LINES.get(colours[name], colours[name])
+        colour = LINES.get(colours[name], colours[name])
         axis.plot(values[order], heights[order] * 1e6, color=colour, label=name, linewidth=1.6)
     axis.set_xlim(0, 1)
     axis.set_ylim(0, volume.grid.thickness * 1e6)
@@ -125,7 +125,7 @@ def preview(
 
 
 _OPEN = ("pore", "electrolyte")
-_LINES = {COLOURS["pore"]: "#3f8fd2", COLOURS["active"]: "#5b6b80"}
+LINES = {COLOURS["pore"]: "#3f8fd2", COLOURS["active"]: "#5b6b80"}
 """Darker line colours for fills too pale for a line."""
 
 
@@ -164,11 +164,15 @@ def _oriented(flat: np.ndarray, grid: Grid, normal: int) -> tuple[np.ndarray, in
 
 
 def _outline(particles: np.ndarray) -> np.ndarray:
-    """Pixels at which a particle meets another number."""
+    """Pixels at which one particle meets another."""
     edge = np.zeros(particles.shape, bool)
-    edge[:-1] |= particles[:-1] != particles[1:]
-    edge[:, :-1] |= particles[:, :-1] != particles[:, 1:]
-    return edge & (particles > 0)
+    for here, there in (
+        ((slice(None, -1),), (slice(1, None),)),
+        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+    ):
+        a, b = particles[here], particles[there]
+        edge[here] |= (a != b) & (a > 0) & (b > 0)
+    return edge
 
 
 def _scale_bar(axis: Axes, width: float, height: float) -> None:
