@@ -9,7 +9,8 @@ from scipy import stats
 from scipy.spatial.transform import Rotation
 
 from lithoscape.errors import InputError
-from lithoscape.generate.grains import Grains, Layout, Particle, divide, grain_shape, subdivide
+from lithoscape.generate.division import Layout, divide, grain_shape, subdivide
+from lithoscape.generate.grains import Grains, Particle
 from lithoscape.generate.orientations import (
     diffusivity_tensor,
     fixed_rotations,
