@@ -86,7 +86,7 @@ def test_particles_come_back_with_their_table(tmp_path: Path, suffix: str, large
             "Cut": ("particle", np.array([True, False])),
             "Kind": ("particle", ["round", "flat"]),
         },
-        {"particle": np.array([4, largest], np.int32)},
+        {"particle": np.array([4, largest], np.int32), "Face": ("particle", ["low", "high"])},
         {"method": "watershed"},
     )
     path = write_instances(Instances(labels, GRID, "active", table), tmp_path / f"p{suffix}")
@@ -171,7 +171,7 @@ def test_a_phase_may_lie_outside_the_crop(tmp_path: Path, monkeypatch: pytest.Mo
     path = plain_npy(tmp_path, labels)
     part = read_volume(path, voxel_size=1e-6, phases={"pore": 0, "binder": 2}, crop=[slice(0, 2)])
     assert part.fractions() == {"pore": 1.0, "binder": 0.0}
-    with pytest.raises(InputError, match=r"'active': 1.*0, 2"):
+    with pytest.raises(InputError, match=r"'active': 1.*Labels in the crop: 0$"):
         read_volume(path, voxel_size=1e-6, phases={"pore": 0, "active": 1}, crop=[slice(0, 2)])
 
 

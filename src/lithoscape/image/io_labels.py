@@ -70,16 +70,18 @@ def check_phases(phases: Mapping[str, int], labels: np.ndarray, source: Source, 
             "each phase has a whole number as its label", field="phases", value=phases,
             remedy="Such as {'pore': 0, 'active': 1}",
         ) from error  # fmt: skip
-    found = set(distinct(labels))
-    if box != source.whole:
-        for slab in _slabs(source):
-            if found.issuperset(names.values()):
-                break
-            found.update(distinct(whole_numbers(source.read(slab), source.path)))
-    if empty := {name: label for name, label in names.items() if label not in found}:
+    found = distinct(labels)
+    empty = {name: label for name, label in names.items() if label not in found}
+    for slab in _slabs(source) if box != source.whole else ():
+        if not empty:
+            break
+        values = source.read(slab)
+        empty = {name: label for name, label in empty.items() if not (values == label).any()}
+    if empty:
+        where = "file" if box == source.whole else "crop"
         raise InputError(
             "a named phase has no voxel in the file", field="phases", value=empty,
-            remedy=f"Labels in the file: {', '.join(str(n) for n in sorted(found)[:MOST_UNNAMED])}",
+            remedy=f"Labels in the {where}: {', '.join(str(n) for n in found[:MOST_UNNAMED])}",
         )  # fmt: skip
     return names
 

@@ -27,20 +27,22 @@ def open_npy(path: Path, dataset: str | None = None) -> Source:
     """
     with reading(path):
         values = np.lib.format.open_memmap(path, mode="r")
-    if values.ndim != 3:
-        raise wrong_dimension(path, values.shape)
+    shape, dtype = values.shape, values.dtype
+    if len(shape) != 3:
+        raise wrong_dimension(path, shape)
     side = sidecar_of(path)
     header = Sidecar.read(side.read_text(encoding="utf-8"), side) if side.is_file() else Sidecar()
-    if header.shape is not None and header.shape != values.shape:
+    if header.shape is not None and header.shape != shape:
         raise InputError(
-            f"{side.name} describes an image of the shape {values.shape}, not this one", field="shape",
+            f"{side.name} describes an image of the shape {shape}, not this one", field="shape",
             value=header.shape, remedy="The array was replaced: correct or delete the sidecar",
         )  # fmt: skip
 
     def read(box: Box) -> np.ndarray:
-        return native(values[box])
+        with reading(path):
+            return native(np.lib.format.open_memmap(path, mode="r")[box])
 
-    return Source(path, values.shape, values.dtype, read, header.edges(), f"sidecar {side.name}", header)
+    return Source(path, shape, dtype, read, header.edges(), f"sidecar {side.name}", header)
 
 
 def write_npy(path: Path, values: np.ndarray, header: Header) -> None:

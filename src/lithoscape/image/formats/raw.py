@@ -9,7 +9,7 @@ import yaml
 
 from ...errors import InputError, nearest
 from .header import Header, Sidecar, length_unit, metres
-from .source import Box, Source, damaged, mapped, native, reading, wrong_dimension
+from .source import Box, Source, damaged, mapped, native, reading, require_size, wrong_dimension
 
 _SIDECARS = (".json", ".yaml", ".yml")
 
@@ -42,12 +42,12 @@ def open_raw(path: Path, dataset: str | None = None) -> Source:
         )  # fmt: skip
     dtype = _dtype(header.dtype, header.byte_order, side)
     _require_size(path, dtype, header)
-    values = mapped(path, dtype, header.shape, header.offset, header.order)
+    shape = header.shape
 
     def read(box: Box) -> np.ndarray:
-        return native(values[box])
+        return native(mapped(path, dtype, shape, header.offset, header.order)[box])
 
-    return Source(path, header.shape, dtype, read, header.edges(), f"sidecar {side.name}", header)
+    return Source(path, shape, dtype, read, header.edges(), f"sidecar {side.name}", header)
 
 
 def _sidecar(side: Path) -> Sidecar:
@@ -119,11 +119,12 @@ def open_metaimage(path: Path, dataset: str | None = None) -> Source:
             remedy=f"Put it beside {path.name}",
         )  # fmt: skip
     with reading(path):
-        values = mapped(data, dtype, shape, _offset(entries, end, data, dtype, shape), "C")
+        offset = _offset(entries, end, data, dtype, shape)
+        require_size(data, dtype, shape, offset)
     voxel_size, notes = _spacing(path, entries)
 
     def read(box: Box) -> np.ndarray:
-        return native(values[box])
+        return native(mapped(data, dtype, shape, offset, "C")[box])
 
     return Source(path, shape, dtype, read, voxel_size, "ElementSpacing", Header(), notes)
 

@@ -63,11 +63,19 @@ def native(block: np.ndarray) -> np.ndarray:
 
 
 def mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...], offset: int, order: str) -> np.ndarray:
-    """Read-only memory map of numbers that lie in ``path`` one after the other; InputError if they cannot."""
+    """Read-only memory map of numbers that lie in ``path`` one after the other; InputError if they cannot.
+
+    Map anew for every block: the pages that a block touched are then given back with it.
+    """
+    require_size(path, dtype, shape, offset)
+    return np.memmap(path, dtype, "r", offset, shape, "F" if order == "F" else "C")
+
+
+def require_size(path: Path, dtype: np.dtype, shape: tuple[int, ...], offset: int) -> None:
+    """InputError if ``path`` ends before numbers of this shape do."""
     size, needed = path.stat().st_size, offset + math.prod(shape) * dtype.itemsize
     if size < needed:
         raise damaged(path, f"{needed} bytes are needed for {shape} of {dtype}, {size} are there")
-    return np.memmap(path, dtype, "r", offset, shape, "F" if order == "F" else "C")
 
 
 def damaged(path: Path, why: object) -> InputError:

@@ -9,7 +9,7 @@ import tifffile
 
 from ...errors import InputError
 from .header import Header
-from .source import Box, Source, mapped, native, wrong_dimension
+from .source import Box, Source, mapped, native, require_size, wrong_dimension
 from .tiff_calibration import calibration
 from .tiff_file import TAG, decode, number_type, require_data, tiff_file
 
@@ -46,10 +46,11 @@ def open_tiff(path: Path, dataset: str | None = None) -> Source:
             voxel_size, where, notes = own, "Lithoscape header", ()
 
     if offset is not None:
-        values = mapped(path, dtype, shape, offset, "C")
+        start = offset
+        require_size(path, dtype, shape, start)
 
         def read_map(box: Box) -> np.ndarray:
-            return native(values[box])
+            return native(mapped(path, dtype, shape, start, "C")[box])
 
         return Source(path, shape, dtype, read_map, voxel_size, where, header, (*notes, *complaints))
 
