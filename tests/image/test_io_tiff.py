@@ -279,6 +279,25 @@ def test_damage_is_an_input_error_or_harmless(
     assert not [r for r in caplog.records if r.name == "tifffile"]
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize(
+    ("tag", "value", "words"),
+    [
+        ("StripByteCounts", 0, "page 2 lacks a strip"),
+        ("StripOffsets", 10**6, "page 2 ends at byte"),
+        ("StripByteCounts", 7, "page 2 holds 7 of 42 bytes"),
+    ],
+)
+def test_missing_strips_are_named(
+    tmp_path: Path, compression: str | None, tag: str, value: int, words: str
+) -> None:
+    path = stack(tmp_path / "s.tif", compression=compression, metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages[2].aspage().tags[tag].overwrite(value)
+    with pytest.raises(InputError, match=words if value != 7 or compression is None else "damaged"):
+        read_grey(path, voxel_size=UM)
+
+
 def test_missing_pages_of_a_set_of_files_are_named(tmp_path: Path) -> None:
     path = stack(tmp_path / "s.ome.tif", metadata={"axes": "ZYX"})
     text = path.read_bytes().replace(b'SizeZ="5"', b'SizeZ="8"').replace(b'PlaneCount="5"', b'PlaneCount="8"')

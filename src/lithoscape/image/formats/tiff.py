@@ -68,7 +68,6 @@ def _header(tif: tifffile.TiffFile, path: Path) -> Header:
 
 def _series(tif: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
     """The one series of a stack."""
-    len(tif.pages)  # walk the whole chain of pages now, so that a break in it is seen
     if not tif.series:
         raise wrong_dimension(path, (), "it has no page")
     sizes = {s.shape[-2:] if "S" not in s.axes else s.shape[-3:-1] for s in tif.series}
