@@ -19,6 +19,7 @@ VERBS = [
     ("report",),
     ("generate",),
     ("measure",),
+    ("segment",),
     ("materials",),
     ("materials", "list"),
     ("materials", "show"),

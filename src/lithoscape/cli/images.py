@@ -41,7 +41,7 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Make a microstructure from a recipe: image, preview, what was asked and came out."""
-    from ..generate import load_recipe, make
+    from ..generate import load_recipe, make, scanned
     from ..report.generated import facts, write_generated
 
     target = out or Path(f"{recipe.stem}.tif")
@@ -51,7 +51,10 @@ def generate(
     console.print(f"[bold]{loaded.title}[/bold]\nseed {loaded.seed}, into {target}")
     with progress_line(console) as progress:
         structure = make(loaded, progress)
-    written = write_generated(structure, target, title=loaded.title, particles=particles, picture=preview)
+    scan = scanned(loaded, structure)
+    written = write_generated(
+        structure, target, title=loaded.title, scan=scan, particles=particles, picture=preview
+    )
     told = facts(structure)
     if as_json:
         print(json.dumps({"files": [str(file) for file in written], **told}))
@@ -115,3 +118,44 @@ def measure(
     for name, why in measured.skipped.items():
         console.print(f"[yellow]note:[/yellow] {name}: {why}")
     console.print("files: " + ", ".join(str(file) for file in files))
+
+
+@app.command(
+    epilog="Example: [bold]lithoscape segment scan.tif recipe.yaml --voxel-um 0.4 -o labels.tif[/bold]"
+)
+def segment(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Grey-level image, or a folder of slices.")],
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="Steps from grey levels to labels.")],
+    voxel_um: VoxelSize = None,
+    through: Through = None,
+    collector: Collector = None,
+    crop: Crop = None,
+    dataset: Dataset = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="VOLUME", help="Image; default IMAGE-labels.tif.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Turn grey levels into labels by a recipe; beside the result lie pictures of every step."""
+    from ..image.io import read_grey, write_volume
+    from ..image.segment import load_recipe, run_recipe
+
+    target = out or Path(f"{image.name.split('.')[0]}-labels.tif")
+    require_suffix(target, ".tif", ".tiff", ".vti", ".npy")
+    loaded = load_recipe(recipe)
+    grey = read_grey(
+        image, voxel_size=parse_voxel(voxel_um), through=through, collector=collector,
+        crop=parse_crop(crop), dataset=dataset,
+    )  # fmt: skip
+    console = terminal(quiet or as_json)
+    folder = target.with_name(target.name.split(".")[0] + "-steps")
+    console.print(f"[bold]{image}[/bold]\n{len(loaded.steps)} steps, into {target}, pictures in {folder}")
+    with progress_line(console) as progress:
+        volume = run_recipe(grey, loaded, folder, progress=progress)
+    write_volume(volume, target)
+    if as_json:
+        print(json.dumps({"file": str(target), "steps": str(folder), "fractions": volume.fractions()}))
+        return
+    for name, share in volume.fractions().items():
+        console.print(f"{name}: {share:.4f}")

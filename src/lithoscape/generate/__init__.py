@@ -8,7 +8,7 @@ Workflow::
     structure.particles["active"].table                              # every particle
 """
 
-from .recipe import Recipe, check_recipe, json_schema, load_recipe, make
+from .recipe import Recipe, check_recipe, json_schema, load_recipe, make, scanned
 from .shapes import Complement, HalfSpace, Intersection, Shape, Union, minus, rasterise, union
 from .steps import STEPS
 from .structure import Step, Structure
@@ -29,5 +29,6 @@ __all__ = [
     "make",
     "minus",
     "rasterise",
+    "scanned",
     "union",
 ]

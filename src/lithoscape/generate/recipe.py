@@ -14,9 +14,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SerializeAsAny, create_model
 
 from ..errors import InputError, LithoscapeError
-from ..image import Grid
+from ..image import GreyImage, Grid
 from ..records import provenance
 from ..specification import read_mapping, relocated, validated
+from .scan import Scan
 from .steps import STEPS
 from .structure import Step, Structure
 
@@ -44,6 +45,7 @@ class Recipe(BaseModel):
     through: Annotated[int, Field(ge=0, le=2, strict=True)] = 0
     collector: Literal["low", "high"] = "low"
     steps: Annotated[list[SerializeAsAny[Step]], Field(min_length=1)]
+    scan: Scan | None = Field(None, description="grey-level scan of the result, to test segmentation")
 
     def grid(self) -> Grid:
         """The voxel lattice.
@@ -130,6 +132,22 @@ def make(recipe: Recipe, progress: Progress | None = None) -> Structure:
         "figures": structure.figures,
     }
     return replace(structure, volume=replace(structure.volume, provenance=told))
+
+
+def scanned(recipe: Recipe, structure: Structure) -> GreyImage | None:
+    """The grey-level scan that a recipe asks for; None if it asks for none.
+
+    Raises
+    ------
+    InputError
+        What :func:`~lithoscape.generate.phantom.phantom` refuses.
+    """
+    if recipe.scan is None:
+        return None
+    try:
+        return recipe.scan.image(structure.volume, np.random.default_rng([recipe.seed, len(recipe.steps)]))
+    except InputError as error:
+        raise relocated(error, f"scan.{error.field}" if error.field else "scan") from None
 
 
 @cache

@@ -7,15 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from ..generate import Structure
-from ..image.io import write_instances, write_volume
+from ..image import GreyImage
+from ..image.io import write_grey, write_instances, write_volume
 from ..image.measures import finite
 from .slices import preview
 
 
 def write_generated(
-    structure: Structure, path: Path, *, title: str = "", particles: bool = False, picture: bool = True
+    structure: Structure,
+    path: Path,
+    *,
+    title: str = "",
+    scan: GreyImage | None = None,
+    particles: bool = False,
+    picture: bool = True,
 ) -> list[Path]:
-    """Write ``path`` and beside it ``NAME.json``, ``NAME.png`` and one image per kind of particle.
+    """Write ``path`` and beside it ``NAME.json``, ``NAME.png``, the scan and the particles.
 
     Parameters
     ----------
@@ -25,6 +32,8 @@ def write_generated(
         Image file; its suffix chooses the format.
     title:
         Heading of the preview.
+    scan:
+        Grey-level scan of it, written as ``NAME-scan.tif``.
     particles:
         Whether to write the particle numbers too, as ``NAME.PHASE-particles.tif``.
     picture:
@@ -37,6 +46,8 @@ def write_generated(
     """
     written = [write_volume(structure.volume, path)]
     beside = path.with_name(path.name.split(".")[0])
+    if scan is not None:
+        written.append(write_grey(scan, beside.with_name(f"{beside.name}-scan.tif")))
     if particles:
         for phase, instances in structure.particles.items():
             name = f"{beside.name}.{phase.replace(' ', '-')}-particles.tif"
