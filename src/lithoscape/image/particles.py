@@ -130,7 +130,7 @@ def flood(height: np.ndarray, markers: np.ndarray, mask: np.ndarray) -> np.ndarr
     return watershed(-height, markers, mask=mask).astype(np.int32, copy=False)
 
 
-def components(mask: np.ndarray, connectivity: int = 6) -> np.ndarray:
+def components(mask: np.ndarray, connectivity: Literal[6, 26] = 6) -> np.ndarray:
     """Numbers 1..N of the connected parts of a mask, in raster order (int32)."""
     found = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=connectivity)
     return found.astype(np.int32)
