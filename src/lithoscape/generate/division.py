@@ -250,7 +250,7 @@ def subdivide(parents: Instances, layout: Layout, rng: np.random.Generator) -> I
             continue
         index = np.argwhere(parents.labels[box] == number) + [s.start for s in box]
         points = np.array(grid.origin) + (index + 0.5) * grid.voxel_size
-        centre, period = _centre(parents, number, points)
+        centre, period = particle_centre(parents, number, points)
         whole = Tessellation(centre[None], centre, 1.0, period).seen(points) + centre
         found = divide(whole, grid.voxel_size, layout, rng, centre)
         labels[tuple(index.T)] = found.own + total + 1
@@ -284,12 +284,19 @@ def _rows(
     }
 
 
-def _centre(
-    parents: Instances, number: int, points: np.ndarray
+def particle_centre(
+    parents: Instances, number: int, points: np.ndarray | None = None
 ) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """Centre of a particle, and the edges of the box along which it may go round."""
-    table, size = parents.table, parents.grid.size
+    """Centre of a particle (3,), and the edges of the box along which it goes round, else 0 [m].
+
+    Without a table of the generator it is the mean of the voxel centres ``points`` (n, 3) [m], found if not
+    given.
+    """
+    table, grid = parents.table, parents.grid
     none = (0.0, 0.0, 0.0)
+    if points is None:
+        index = np.argwhere(parents.labels == number)
+        points = np.array(grid.origin) + (index + 0.5) * grid.voxel_size
     if "Centroid [m]" not in table or number not in table["particle"].values:
         return points.mean(axis=0), none
     row = table.sel(particle=number)
@@ -298,7 +305,7 @@ def _centre(
         return centre, none
     diameter = float(row["Equivalent diameter [m]"])
     far = np.abs(points - centre).max(axis=0)
-    a, b, c = (s if diameter < s and f > s / 2 else 0.0 for s, f in zip(size, far, strict=True))
+    a, b, c = (s if diameter < s and f > s / 2 else 0.0 for s, f in zip(grid.size, far, strict=True))
     return centre, (a, b, c)
 
 

@@ -83,10 +83,17 @@ class Tessellation:
             return cKDTree(self.seeds - self.centre).query(seen)[1].astype(np.int64)
         return _nearest(seen, self.seeds - self.centre, self._stretch)
 
-    def faces(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Own cell, cell across the nearest face, and first-order distance to that face [m], each (n,)."""
+    def faces(
+        self, points: np.ndarray, side: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Own cell, cell across the nearest face, and first-order distance to that face [m], each (n,).
+
+        With a ``side`` for every cell only faces between cells on different sides count; where there is none
+        the cell across is -1 and the distance infinite.
+        """
         own = self.nearest(points)
-        other, distance = _faces(self.seen(points), self.seeds - self.centre, self._stretch, own)
+        sides = np.arange(len(self)) if side is None else np.asarray(side).astype(np.int64)
+        other, distance = _faces(self.seen(points), self.seeds - self.centre, self._stretch, own, sides)
         return own, other, distance
 
     def distance(self, points: np.ndarray, index: int) -> np.ndarray:
@@ -207,13 +214,18 @@ def _nearest(points, seeds, stretch):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _faces(points, seeds, stretch, own):  # type: ignore[no-untyped-def]
+def _faces(points, seeds, stretch, own, side):  # type: ignore[no-untyped-def]
     other, distance = np.full(len(points), -1, dtype=np.int64), np.full(len(points), np.inf)
     r, rho = _norms(points), _norms(seeds)
     for p in range(len(points)):
         i = own[p]
+        own_value = _value(points[p], r[p], seeds[i], rho[i], stretch)
         for j in range(len(seeds)):
-            if j != i:
+            if side[j] == side[i]:
+                continue
+            # the gradient is at most 4 (rho_i + rho_j): most seeds are too far for a closer look
+            rise = _value(points[p], r[p], seeds[j], rho[j], stretch) - own_value
+            if rise < 4.0 * (rho[i] + rho[j]) * distance[p]:
                 d = -_face(points[p], r[p], seeds[i], rho[i], seeds[j], rho[j], stretch)
                 if d < distance[p]:
                     distance[p], other[p] = d, j
