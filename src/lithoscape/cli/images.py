@@ -96,7 +96,7 @@ def measure(
     from ..image.io import read_volume
     from ..image.measure import check
     from ..image.measure import measure as measure_volume
-    from ..report.measured import terminal_tables, write_measured
+    from ..report.measured import terminal_table, write_measured
 
     regions = parse_regions(region)
     folder = out or Path(f"{image.name.split('.')[0]}-measures")
@@ -113,7 +113,7 @@ def measure(
     if as_json:
         print(json.dumps({"files": [str(file) for file in files], **measured.plain()}))
         return
-    for table in terminal_tables(measured.rows):
+    for table in terminal_table(measured.rows):
         console.print(table)
     for name, why in measured.skipped.items():
         console.print(f"[yellow]note:[/yellow] {name}: {why}")

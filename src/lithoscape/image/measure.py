@@ -11,11 +11,15 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError, nearest
+from .chords import chords
 from .connect import clusters, percolation
 from .contact import contact_table, triple_lines
+from .correlate import correlation
+from .grid import Grid
 from .measures import Measures, Row
 from .orientation import surface_normals
 from .profile import Region, by_region, by_slab, region_box, slab_boxes
+from .representative import fraction_representative
 from .surface import cell_counts, minkowski_functionals, surface_area
 from .thickness import LocalThickness, bottleneck, intrusion, local_thickness
 from .volume import Volume
@@ -157,10 +161,10 @@ def _percolation(context: Context) -> list[Row]:
         both[0] = False
         context.percolating[name] = both[labels]
         for axis, share in enumerate(p.fractions):
-            role = "through" if axis == grid.through else "in plane"
             rows.append(
-                Row("Percolating fraction", f"{name}, axis {axis}", share, "percolation",
-                    f"{role}; share of the phase in clusters that join both faces, over voxel faces")
+                Row("Percolating fraction", name, share, "percolation",
+                    "share of the phase in clusters that join both faces, over voxel faces",
+                    _axis(grid, axis))
             )  # fmt: skip
         for quantity, value in (
             ("Connected to collector", p.collector),
@@ -203,8 +207,8 @@ def _contact(context: Context) -> list[Row]:
     for a, b in itertools.combinations(context.phases, 2):
         rows += [
             Row("Specific contact area [m-1]", f"{a} | {b}", table.area(a, b) / block, "contact", table.bias),
-            Row("Covered share of surface", f"{a} by {b}", table.share(a, b), "contact"),
-            Row("Covered share of surface", f"{b} by {a}", table.share(b, a), "contact"),
+            Row("Surface covered", a, table.share(a, b), "contact", detail=f"by {b}"),
+            Row("Surface covered", b, table.share(b, a), "contact", detail=f"by {a}"),
         ]
     for names, line in triple_lines(volume).items():
         if set(names) <= set(context.phases):
@@ -219,8 +223,9 @@ def _orientation(context: Context) -> list[Row]:
         n = surface_normals(context.volume, name)
         for axis in range(3):
             rows.append(
-                Row("Normal tensor", f"{name}, axis {axis}", float(n.tensor[axis, axis]), "orientation",
-                    "mean of n n^T over the surface; a third in each direction if isotropic")
+                Row("Normal tensor", name, float(n.tensor[axis, axis]), "orientation",
+                    "mean of n n^T over the surface; a third in each direction if isotropic",
+                    _axis(context.volume.grid, axis))
             )  # fmt: skip
         rows.append(Row("Degree of anisotropy", name, n.anisotropy, "orientation", "of the normal tensor"))
     return rows
@@ -259,6 +264,75 @@ def _thickness(context: Context) -> list[Row]:
     return rows
 
 
+def _chords(context: Context) -> list[Row]:
+    rows: list[Row] = []
+    tables = []
+    for name in context.phases:
+        found = chords(context.volume, name)
+        for axis, along in enumerate(found):
+            place = _axis(context.volume.grid, axis)
+            rows += [
+                Row("Mean chord [m]", name, along.mean_crossings, "chords",
+                    "length inside the phase per chord, with those that the edges of the image cut", place),
+                Row("Mean chord by length [m]", name, along.mean_by_length, "chords",
+                    "complete chords, each weighted by its length", place),
+            ]  # fmt: skip
+        through = found[context.volume.grid.through].distribution
+        counts = through["Count"].values
+        longer = np.cumsum(counts[::-1])[::-1] / max(int(counts.sum()), 1)
+        tables.append(through[["Count"]].assign(Cumulative=("length", longer, {"units": "1"})))
+    context.distributions["Chords through"] = xr.concat(
+        tables, xr.DataArray(list(context.phases), dims="phase", name="phase"), join="outer", fill_value=0.0
+    )
+    return rows
+
+
+def _correlation(context: Context) -> list[Row]:
+    rows: list[Row] = []
+    tables = []
+    for name in context.phases:
+        c = correlation(context.volume, name)
+        bound = "integral of the autocovariance to its first zero"
+        if not c.crossed:
+            bound += "; no zero within a quarter of the image, so this is a lower bound"
+        rows.append(Row("Correlation length [m]", name, c.length, "correlation", bound))
+        for axis, length in enumerate(c.lengths):
+            place = _axis(context.volume.grid, axis)
+            rows.append(Row("Correlation length [m]", name, length, "correlation", detail=place))
+        rows.append(
+            Row("Specific surface area from correlation [m-1]", name, c.surface, "correlation",
+                "slope of the two-point correlation at zero; a check on the surface area")
+        )  # fmt: skip
+        tables.append(c.curves[["S2", "Autocovariance"]])
+    context.distributions["Two-point correlation"] = xr.concat(
+        tables, xr.DataArray(list(context.phases), dims="phase", name="phase")
+    )
+    return rows
+
+
+def _representative(context: Context) -> list[Row]:
+    rows: list[Row] = []
+    tables = []
+    for name in context.phases:
+        r = fraction_representative(context.volume, name, rng=context.rng)
+        for error in (0.01, 0.05):
+            at = r.sel({"relative error": error})
+            far = "; extrapolated beyond the image" if bool(at["Extrapolated"]) else ""
+            rows.append(
+                Row(f"Representative edge, {error:.0%} [m]", name, float(at["Needed edge"]), "representative",
+                    f"cube whose volume fraction is within {error:.0%} of the mean, at 95 % confidence{far}")
+            )  # fmt: skip
+        tables.append(r[["Value", "Standard deviation", "Lower", "Upper"]])
+    context.distributions["Representative volume"] = xr.concat(
+        tables, xr.DataArray(list(context.phases), dims="phase", name="phase")
+    )
+    return rows
+
+
+def _axis(grid: Grid, axis: int) -> str:
+    return f"axis {axis} (through)" if axis == grid.through else f"axis {axis}"
+
+
 def _stacked(phases: Sequence[str], tables: Sequence[xr.Dataset]) -> xr.Dataset:
     """Tables of several phases, their coordinates as variables if they differ."""
     loose = [table.reset_coords() for table in tables]
@@ -272,6 +346,9 @@ MEASURES: Mapping[str, Measure] = {
     "surface": _surface,
     "contact": _contact,
     "orientation": _orientation,
+    "chords": _chords,
+    "correlation": _correlation,
     "thickness": _thickness,
+    "representative": _representative,
 }
 """Every measure by name."""

@@ -21,13 +21,15 @@ class Row:
     quantity:
         Name with its unit in brackets, SI: ``"Specific surface area [m-1]"``; none if dimensionless.
     subject:
-        What it belongs to: ``"active"``, ``"active | pore"``, ``"pore, axis 0"``.
+        What it belongs to: a phase ``"active"``, or several ``"active | pore"``.
     value:
         The number; NaN if it is not defined for this image.
     group:
         Which measure made it: ``"surface"``.
     note:
         What a reader must know to use it: bias, definition, reason for a missing value.
+    detail:
+        Direction or partner, if there is one: ``"axis 0"``, ``"by binder"``.
     """
 
     quantity: str
@@ -35,6 +37,15 @@ class Row:
     value: float
     group: str
     note: str = ""
+    detail: str = ""
+
+    @property
+    def name(self) -> str:
+        """Quantity and detail: ``"Percolating fraction, axis 0"``, with the unit at the end."""
+        if not self.detail:
+            return self.quantity
+        head, bracket, unit = self.quantity.partition(" [")
+        return f"{head}, {self.detail}{bracket}{unit}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +79,12 @@ class Measures:
     seconds: Mapping[str, float] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
 
-    def value(self, quantity: str, subject: str) -> float:
-        """One number of the table; KeyError if it was not measured."""
+    def value(self, name: str, subject: str) -> float:
+        """One number of the table by :attr:`Row.name`; KeyError if it was not measured."""
         for row in self.rows:
-            if row.quantity == quantity and row.subject == subject:
+            if row.name == name and row.subject == subject:
                 return row.value
-        raise KeyError(f"{quantity!r} of {subject!r} was not measured")
+        raise KeyError(f"{name!r} of {subject!r} was not measured")
 
     def plain(self) -> dict[str, Any]:
         """Everything as data for JSON: units stand in the names, undefined numbers are null."""
@@ -81,9 +92,9 @@ class Measures:
         table: dict[str, dict[str, Any]] = {}
         notes: dict[str, str] = {}
         for row in self.rows:
-            table.setdefault(row.quantity, {})[row.subject] = finite(row.value)
+            table.setdefault(row.name, {})[row.subject] = finite(row.value)
             if row.note:
-                notes.setdefault(f"{row.quantity}, {row.subject}", row.note)
+                notes.setdefault(f"{row.name}, {row.subject}", row.note)
         return {
             "image": {
                 "shape": list(grid.shape),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from ..image import Volume
 from ..image.measures import Measures, Row
@@ -65,46 +65,59 @@ def render_page(measures: Measures, title: str) -> str:
     return page.document(title, [*head, *(text for *_, text in sections_)])
 
 
-Block = tuple[str, list[str], list[tuple[str, list[float | None]]]]
-"""Group, subjects, and for every quantity its value of each subject."""
+@dataclass(frozen=True)
+class Block:
+    """A part of the table: rows that share their columns.
+
+    Parameters
+    ----------
+    title:
+        Heading.
+    columns:
+        Subjects.
+    lines:
+        Name of the quantity in units of the page, and its text for each subject.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
 
 
 def blocks(rows: Sequence[Row]) -> list[Block]:
-    """The table in blocks of equal subjects: (group, subjects, [(quantity, values)])."""
-    found: list[Block] = []
-    for group in dict.fromkeys(row.group for row in rows):
-        of_group = [row for row in rows if row.group == group]
-        by_subjects: dict[tuple[str, ...], list[str]] = {}
-        for quantity in dict.fromkeys(row.quantity for row in of_group):
-            subjects = tuple(row.subject for row in of_group if row.quantity == quantity)
-            by_subjects.setdefault(subjects, []).append(quantity)
-        value = {(row.quantity, row.subject): row.value for row in of_group}
-        for subjects, quantities in by_subjects.items():
-            lines = [(q, [value.get((q, s)) for s in subjects]) for q in quantities]
-            found.append((group, list(subjects), lines))
+    """The table: first what phases have, measure by measure, then what pairs and triples of them have."""
+    found = []
+    for size in (1, 2, 3):
+        chosen = [row for row in rows if row.subject.count(" | ") == size - 1]
+        columns = tuple(dict.fromkeys(row.subject for row in chosen))
+        for group in dict.fromkeys(row.group for row in chosen):
+            of_group = [row for row in chosen if row.group == group]
+            value = {(row.name, row.subject): row.value for row in of_group}
+            lines = [
+                (
+                    in_page_units(name, None)[0],
+                    *(in_page_units(name, value.get((name, c)))[1] for c in columns),
+                )
+                for name in dict.fromkeys(row.name for row in of_group)
+            ]
+            found.append(Block(group.capitalize(), columns, tuple(lines)))
     return found
 
 
-def terminal_tables(rows: Sequence[Row]) -> list[Any]:
-    """The table for a terminal, one rich table per block."""
+def terminal_table(rows: Sequence[Row]) -> list[Any]:
+    """The table for a terminal: one rich table per kind of subject, measures as sections."""
     from rich.table import Table
 
-    tables = []
-    for group, subjects, lines in blocks(rows):
-        upright = len(subjects) > 4 and len(lines) == 1
-        heads = ["", in_page_units(lines[0][0], None)[0]] if upright else ["", *subjects]
-        table = Table(*heads, title=group.capitalize(), title_justify="left")
-        for column in table.columns[1:]:
-            column.justify = "right"
-        if upright:
-            quantity, values = lines[0]
-            for subject, value in zip(subjects, values, strict=True):
-                table.add_row(subject, in_page_units(quantity, value)[1])
-        for quantity, values in () if upright else lines:
-            cells = [in_page_units(quantity, value)[1] for value in values]
-            table.add_row(in_page_units(quantity, None)[0], *cells)
-        tables.append(table)
-    return tables
+    tables: dict[tuple[str, ...], Any] = {}
+    for block in blocks(rows):
+        if block.columns not in tables:
+            tables[block.columns] = Table("", *block.columns)
+            for column in tables[block.columns].columns[1:]:
+                column.justify = "right"
+        for line in block.lines:
+            tables[block.columns].add_row(*line)
+        tables[block.columns].add_section()
+    return list(tables.values())
 
 
 def in_page_units(quantity: str, value: float | None) -> tuple[str, str]:
@@ -141,22 +154,18 @@ def _image(volume: Volume) -> list[str]:
 
 def _table(measures: Measures) -> list[str]:
     parts: list[str] = []
-    group = ""
-    for name, subjects, lines in blocks(measures.rows):
-        if name != group:
-            parts.append(f"<h3>{escape(name.capitalize())}</h3>")
-            group = name
-        if len(subjects) > 4 and len(lines) == 1:
-            label, _ = in_page_units(lines[0][0], None)
-            rows = [
-                [subject, in_page_units(lines[0][0], value)[1]]
-                for subject, value in zip(subjects, lines[0][1], strict=True)
-            ]
-            parts.append(page.table(["", label], rows))
-            continue
-        rows = [[in_page_units(q, None)[0], *(in_page_units(q, v)[1] for v in values)] for q, values in lines]
-        parts.append(page.table(["", *subjects], rows))
-    return parts
+    for block in blocks(measures.rows):
+        body = "".join(f"<tr><td>{escape(line[0])}</td>{_cells(line[1:])}</tr>" for line in block.lines)
+        head = _cells(block.columns, "th")
+        parts.append(f"<tbody><tr><th>{escape(block.title)}</th>{head}</tr>{body}</tbody>")
+    tables: dict[int, list[str]] = {}
+    for block, part in zip(blocks(measures.rows), parts, strict=True):
+        tables.setdefault(len(block.columns) * 10 + block.columns[0].count(" | "), []).append(part)
+    return [f'<div class="scroll"><table>{"".join(part)}</table></div>' for part in tables.values()]
+
+
+def _cells(texts: Sequence[str], kind: str = "td") -> str:
+    return "".join(f'<{kind} class="number">{escape(text)}</{kind}>' for text in texts)
 
 
 def _profiles(measures: Measures) -> list[str]:
@@ -193,9 +202,9 @@ def profile_figure(measures: Measures) -> Figure:
             style = _style(volume, subject) if dim == "phase" else {"color": f"C{k}", "label": subject}
             axis.plot(values.isel({dim: k}) * factor, data["height"] * 1e6, marker=".", **style)
         _finish(axis, in_page_units(name, None)[0])
-        if dim != "phase":
+        if dim == "pair":
             axis.legend(frameon=False, fontsize=8)
-    axes[0].legend(frameon=False, fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=8, frameon=False)
     for axis in axes[len(names) + 1 :]:
         axis.set_visible(False)
     for axis in axes[::columns]:
@@ -204,34 +213,51 @@ def profile_figure(measures: Measures) -> Figure:
     return figure
 
 
+SHOWN = {
+    "Local thickness": ("Cumulative", "largest inscribed sphere, at least [µm]", "share of the phase"),
+    "Intrusion": ("Cumulative", "reached from the separator by a sphere of [µm]", "share of what is reached"),
+    "Two-point correlation": ("S2", "distance [µm]", "both ends in the phase"),
+    "Chords through": ("Cumulative", "chord through, at least [µm]", "share of the chords"),
+    "Representative volume": ("Standard deviation", "edge of the cube [µm]", "spread of the volume fraction"),
+}
+"""Distribution -> what is drawn of it, and the labels of its axes."""
+
+
 def _distributions(measures: Measures) -> list[str]:
-    parts = []
-    for name, data in measures.distributions.items():
-        drawn = distribution_figure(measures.volume, name, data)
-        if drawn is not None:
-            parts.append(page.picture(drawn, str(data.attrs.get("caption", name)), vector=True))
-    return parts
+    if not any(name in SHOWN for name in measures.distributions):
+        return []
+    caption = "All of them, with their densities, are in measures.json."
+    return [page.picture(distribution_figure(measures), caption, vector=True)]
 
 
-def distribution_figure(volume: Volume, name: str, data: xr.Dataset) -> Figure | None:
-    """The variables of a distribution against their dimension, one line per phase; None if there are none."""
+def distribution_figure(measures: Measures) -> Figure:
+    """The distributions of :data:`SHOWN`, one panel each and one line per phase."""
     from matplotlib.figure import Figure
 
-    names = [str(n) for n, values in data.data_vars.items() if "phase" in values.dims and values.ndim == 2]
-    if not names:
-        return None
-    figure = Figure(figsize=(11.0, 3.4), layout="constrained")
-    for axis, variable in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-        values = data[variable]
+    names = [name for name in SHOWN if name in measures.distributions]
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(11.5, 3.3 * rows + 0.3), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for axis, name in zip(axes, names, strict=False):
+        variable, x_label, y_label = SHOWN[name]
+        values = measures.distributions[name][variable]
         dim = next(str(d) for d in values.dims if d != "phase")
-        for k, phase in enumerate(map(str, data["phase"].values)):
-            x = data[dim].isel(phase=k) if "phase" in data[dim].dims else data[dim]
-            factor, unit = UNITS.get(str(data[dim].attrs.get("units", "m")), (1.0, ""))
-            axis.plot(x * factor, values.isel(phase=k), **_style(volume, phase))
-        axis.set_xlabel(f"{dim} [{unit}]" if unit else dim)
-        _finish(axis, variable, below=False)
-        axis.set_title(f"{name}: {variable.lower()}", fontsize=9)
-        axis.legend(frameon=False, fontsize=8)
+        for k, phase in enumerate(map(str, values["phase"].values)):
+            at = values[dim].isel(phase=k) if "phase" in values[dim].dims else values[dim]
+            axis.plot(at * 1e6, values.isel(phase=k), **_style(measures.volume, phase))
+        if name == "Representative volume":
+            axis.set_xscale("log")
+            axis.set_yscale("log")
+        else:
+            axis.set_xlim(left=0)
+            axis.set_ylim(bottom=0)
+        axis.set_title(name, fontsize=10)
+        axis.set_ylabel(y_label)
+        _finish(axis, x_label)
+    for axis in axes[len(names) :]:
+        axis.set_visible(False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=8, frameon=False)
     return figure
 
 
@@ -239,26 +265,23 @@ def _regions(measures: Measures) -> list[str]:
     data = measures.regions
     if "region" not in data.dims:
         return []
-    parts = []
-    for dim in ("phase", "pair", "triple"):
-        names = [str(n) for n in data.data_vars if dim in data[n].dims]
-        for k, subject in enumerate(map(str, data[dim].values) if names else ()):
-            rows = [
-                [in_page_units(n, None)[0], *(in_page_units(n, float(v))[1] for v in data[n].isel({dim: k}))]
-                for n in names
-            ]
-            parts += [
-                f"<h3>{escape(subject)}</h3>",
-                page.table(["", *map(str, data["region"].values)], rows),
-            ]
-    return parts
+    regions = list(map(str, data["region"].values))
+    rows = []
+    for name in map(str, data.data_vars):
+        dim = next(str(d) for d in data[name].dims if d != "region")
+        for k, subject in enumerate(map(str, data[dim].values)):
+            numbers = [in_page_units(name, float(v))[1] for v in data[name].isel({dim: k})]
+            rows.append([in_page_units(name, None)[0], subject, *numbers])
+    return [page.table(["", "of", *regions], rows)]
 
 
 def _notes(measures: Measures) -> list[str]:
     told: dict[tuple[str, str], list[str]] = {}
     for row in measures.rows:
         if row.note:
-            told.setdefault((row.quantity, row.note), []).append(row.subject)
+            subjects = told.setdefault((row.quantity, row.note), [])
+            if row.subject not in subjects:
+                subjects.append(row.subject)
     rows = [(in_page_units(quantity, None)[0], ", ".join(s), note) for (quantity, note), s in told.items()]
     parts = [page.table(("Quantity", "Of", "Note"), rows)]
     facts: dict[str, Any] = {"Provenance": _source(measures.volume.provenance)}
@@ -276,9 +299,8 @@ def _style(volume: Volume, phase: str) -> dict[str, Any]:
     return {"color": LINES.get(colour, colour), "label": phase, "linewidth": 1.5}
 
 
-def _finish(axis: Axes, label: str, below: bool = True) -> None:
-    if below:
-        axis.set_xlabel(label)
+def _finish(axis: Axes, label: str) -> None:
+    axis.set_xlabel(label)
     axis.grid(color="#e3e7ec", linewidth=0.7)
     axis.set_axisbelow(True)
     for side in ("top", "right"):
