@@ -102,11 +102,8 @@ def _stack_shape(series: tifffile.TiffPageSeries, header: Header, path: Path) ->
 
 
 def _contiguous(series: tifffile.TiffPageSeries) -> int | None:
-    """Position of the numbers if they lie in this file one after the other, whole bytes each."""
-    frame = series.keyframe
-    if frame.bitspersample not in (8, 16, 32, 64) or frame.fillorder != 1 or frame.predictor != 1:
-        return None
-    if series.dataoffset is None or series.is_multifile:
+    """Position of the numbers if they lie in this file one after the other, as they are."""
+    if series.dataoffset is None or series.is_multifile or not series.keyframe.is_final:
         return None
     return int(series.dataoffset)
 
