@@ -83,7 +83,7 @@ def test_ellipsoid_distance_is_first_order_at_the_surface() -> None:
     assert np.log2(errors[0] / errors[1]) == pytest.approx(1, abs=0.15)
     assert np.log2(errors[1] / errors[2]) == pytest.approx(1, abs=0.1)
     assert (one(on + 5e-6 * normal) <= 5e-6).all()
-    assert one(np.zeros((1, 3)))[0] == pytest.approx(-1e-6)
+    assert one(np.zeros((1, 3)))[0] / 1e-6 == pytest.approx(-1)
 
 
 def lens(r1: float, r2: float, d: float) -> float:
@@ -110,7 +110,7 @@ def test_volume_by_slabs_is_that_of_caps() -> None:
     ball = Spheres(np.array([[z, 25e-6, 25e-6]]), np.array([r]))
     slabs = filled_volumes(ball, *BOX, edges=np.array([0, 5e-6, 10e-6, L]), spacing=0.1e-6)
     half, cap = 2 / 3 * np.pi * r**3, np.pi * 5e-6**2 * (3 * r - 5e-6) / 3
-    assert slabs == pytest.approx([half - cap, half - cap, cap], rel=1e-4)
+    np.testing.assert_allclose(slabs, [half - cap, half - cap, cap], rtol=1e-4)
 
 
 def test_volume_counts_images_and_rotated_axes() -> None:
@@ -118,9 +118,9 @@ def test_volume_counts_images_and_rotated_axes() -> None:
     grain = Ellipsoids(np.array([[1e-6, 49e-6, 25e-6]]), np.array([[12e-6, 5e-6, 3e-6]]), turned, (L, L, L))
     for axis in range(3):
         found = filled_volumes(grain, *BOX, axis=axis, spacing=0.1e-6).sum()
-        assert found == pytest.approx(grain.volumes[0], rel=2e-4)
+        assert found / grain.volumes[0] == pytest.approx(1, rel=2e-4)
     labels = rasterise_particles(grain, Grid((100, 100, 100), L / 100))
-    assert (labels > 0).sum() * (L / 100) ** 3 == pytest.approx(grain.volumes[0], rel=1e-2)
+    assert (labels > 0).sum() * (L / 100) ** 3 / grain.volumes[0] == pytest.approx(1, rel=1e-2)
 
 
 @pytest.mark.parametrize(
