@@ -56,6 +56,7 @@ def test_moments_are_the_integrals_of_the_width(section: CrossSection) -> None:
         bend = [section.tangent / UM] if section.rounded else None
         exact = quad(f, 0, 20, points=bend, epsabs=0, epsrel=1e-11, limit=200)[0]
         assert value / UM ** (power + 1) == pytest.approx(exact, rel=1e-8)
+    assert section.width(np.array([0.0, 20.1 * UM])).tolist() == pytest.approx([section.top, 0.0])
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -2,6 +2,7 @@ import hashlib
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from lithoscape.errors import InputError
 from lithoscape.generate import HalfSpace, Shape, Structure, rasterise
 from lithoscape.generate.freeze_cast import FreezeCast, region_profile, slice_width, thirds, through_connected
-from lithoscape.generate.ice_pores import IcePores, ice_pores, levelled, spacing
+from lithoscape.generate.ice_pores import IcePores, _field, ice_pores, levelled, spacing
 from lithoscape.generate.placing import Curve, Face
 from lithoscape.image import Grid
 
@@ -57,6 +58,36 @@ def test_one_wave_makes_slits_with_exact_distances() -> None:
     y = points[:, 2]
     exact = np.abs(y - 10 * UM * np.round(y / (10 * UM))) - 3.3 / 2 * UM
     np.testing.assert_allclose(shape(points), exact, atol=1e-15)
+
+
+def test_slits_that_lean_and_widen_have_exact_distances() -> None:
+    """A wedge of the slope s has the distance (|y| - w/2) / sqrt(1 + s^2/4); a lean t has sqrt(1 + t^2)."""
+    grid = Grid((10, 12, 40), UM)
+    upright = slits(grid, 4, 0.3)
+    wedge = replace(upright, level=Curve((0.0, 10 * UM), (0.1, 0.9)))
+    points = rng().uniform(0, 1, (500, 3)) * grid.size
+    h, y = points[:, 0], points[:, 2]
+    away = np.abs(y - 10 * UM * np.round(y / (10 * UM)))
+    exact = (away - (1 * UM + 0.8 * h) / 2) / math.sqrt(1 + 0.4**2)
+    np.testing.assert_allclose(wedge(points), exact, atol=1e-13)
+    lean = 0.5
+    leaning = replace(upright, tilts=np.array([lean * 2 * math.pi / (10 * UM)]))
+    y = y + lean * h
+    away = np.abs(y - 10 * UM * np.round(y / (10 * UM)))
+    np.testing.assert_allclose(leaning(points), (away - 1.5 * UM) / math.sqrt(1 + lean**2), atol=1e-13)
+
+
+def test_the_field_has_its_gradient() -> None:
+    grid = Grid((60, 80, 100), UM)
+    p = grown(grid, correlation=50 * UM)
+    data = (p.orders * np.asarray(p.base), p.tilts, p.phases, p.heights, p.weights)
+    between = (rng().integers(0, 128, 500) + 0.5) * p.heights[1]  # weights bend at the heights themselves
+    places = np.column_stack([rng().uniform(0, 80 * UM, (500, 2)), between])
+    _, slopes = _field(places, *data)
+    step = 1e-10
+    for k, e in enumerate(np.eye(3)):
+        numeric = (_field(places + step * e, *data)[0] - _field(places - step * e, *data)[0]) / (2 * step)
+        np.testing.assert_allclose(slopes[:, k], numeric, atol=1e-4 * np.abs(slopes).max())
 
 
 def test_slit_volumes_converge() -> None:
