@@ -91,6 +91,8 @@ def _data(image: Any, path: Path) -> tuple[Any, tuple[int, int, int], tuple[str,
     """Cell data and its shape; point data of an image that has no cells' data."""
     points = image.GetDimensions()
     cells = image.GetCellData()
+    if min(points) < 1:  # a header cut short gives an empty image, and no complaint
+        raise damaged(path, "it holds no image")
     of_cells = cells.GetNumberOfArrays() > 0
     a, b, c = (n - 1 for n in points) if of_cells else points
     if min(a, b, c) < 1:
