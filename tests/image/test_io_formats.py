@@ -480,6 +480,11 @@ def test_a_broken_vtk_file_is_named_and_nothing_printed(
     for length in range(0, len(content) - 30, 37):
         path.write_bytes(content[:length])
         refused(path, "damaged|no VTK image")
+    scrambled = bytearray(content)
+    middle = content.index(b"</AppendedData>") - 60  # within the compressed labels
+    scrambled[middle : middle + 20] = bytes(20)
+    path.write_bytes(scrambled)
+    refused(path, "damaged")
     path.write_bytes(b"<?xml version='1.0'?><html/>")
     refused(path, "no VTK image")
     assert capfd.readouterr() == ("", "")

@@ -103,7 +103,7 @@ def _stack_shape(series: tifffile.TiffPageSeries, header: Header, path: Path) ->
 
 def _contiguous(series: tifffile.TiffPageSeries) -> int | None:
     """Position of the numbers if they lie in this file one after the other, as they are."""
-    if series.dataoffset is None or series.is_multifile or not series.keyframe.is_final:
+    if series.dataoffset is None or series.is_multifile:
         return None
     return int(series.dataoffset)
 
