@@ -8,18 +8,27 @@ Workflow::
     structure.particles["active"].table                              # every particle
 """
 
+from .packing import Form, Gradient, Layer, Packing, pack, pack_gradient, pack_layers
+from .phantom import phantom
 from .recipe import Recipe, check_recipe, json_schema, load_recipe, make, scanned
 from .shapes import Complement, HalfSpace, Intersection, Shape, Union, minus, rasterise, union
+from .spheres import Ellipsoids, Spheres, rasterise_particles
 from .steps import STEPS
 from .structure import Step, Structure
 
 __all__ = [
     "STEPS",
     "Complement",
+    "Ellipsoids",
+    "Form",
+    "Gradient",
     "HalfSpace",
     "Intersection",
+    "Layer",
+    "Packing",
     "Recipe",
     "Shape",
+    "Spheres",
     "Step",
     "Structure",
     "Union",
@@ -28,7 +37,12 @@ __all__ = [
     "load_recipe",
     "make",
     "minus",
+    "pack",
+    "pack_gradient",
+    "pack_layers",
+    "phantom",
     "rasterise",
+    "rasterise_particles",
     "scanned",
     "union",
 ]

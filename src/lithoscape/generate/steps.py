@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from .calender import Calender
 from .channels import Channels, HoleArray
 from .cracks import Crack, CrackNetwork
+from .defects import ParticleCracks, Voids
 from .fields import GaussianField
+from .freeze_cast import FreezeCast
+from .grains import Grains, Particle
 from .packings import BimodalStep, EllipsoidsStep, GradedStep, LayeredStep, PlateletsStep, SpheresStep
 from .structure import Step
 
@@ -19,6 +23,12 @@ STEPS: tuple[type[Step], ...] = (
     HoleArray,
     Crack,
     CrackNetwork,
+    FreezeCast,
+    Calender,
+    Particle,
+    Grains,
+    Voids,
+    ParticleCracks,
     GaussianField,
 )
 """Step classes; each names itself by ``make``."""
