@@ -482,7 +482,7 @@ def test_a_broken_vtk_file_is_named_and_nothing_printed(
         refused(path, "damaged|no VTK image")
     scrambled = bytearray(content)
     middle = content.index(b"</AppendedData>") - 60  # within the compressed labels
-    scrambled[middle : middle + 20] = bytes(20)
+    scrambled[middle : middle + 20] = b"A" * 20
     path.write_bytes(scrambled)
     refused(path, "damaged")
     path.write_bytes(b"<?xml version='1.0'?><html/>")
