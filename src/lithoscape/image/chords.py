@@ -1,10 +1,13 @@
 """Chords: how far a straight line along an axis stays within a phase.
 
 A chord is a run of voxels of the phase. Those that end at the edge of the image are longer than seen: they
-are left out of the distribution and counted apart. Long chords are cut more often, so the mean of the
-complete ones is too small; ``mean_crossings`` has no such bias: line within the phase per pair of
-boundaries crossed [1]_, ``4 eps / s`` in an isotropic medium of the surface s per volume. The lineal path,
-the probability that a rod lies wholly in the phase [2]_, uses every run.
+are left out of the distribution and counted apart. Long ones are cut more often, so the means of the
+complete ones are right for objects that lie within the image, and too small for a medium that goes on
+beyond it. For a medium there are two means without that bias: by number, the line within the phase per pair
+of boundaries crossed [1]_, ``4 eps / s`` if isotropic with the surface s per volume; by length, from the
+lineal path, the probability L(z) that a rod of length z lies wholly in the phase [2]_: ``2 / eps`` times
+its integral. Gaps below a voxel are not seen, which makes a mean too large by about half a voxel where
+chords of all lengths occur.
 
 References
 ----------
@@ -36,13 +39,12 @@ class Chords:
         ``Density`` [m-1]. Against ``rod``: ``Lineal path``, of a rod between voxel centres.
     complete, cut:
         Number of chords within the image, and of those that an edge of the image cuts.
-    mean:
-        Mean of the complete chords by number [m]; nan if there is none.
-    mean_by_length:
-        Mean of the complete chords by length, as a point of the phase sees it [m].
-    mean_crossings:
-        Length within the phase per chord, the edges of the image accounted for [m]; infinite without a
-        boundary across the axis.
+    mean, mean_by_length:
+        Mean of the complete chords by number, and by length as a point of the phase sees it [m]; nan if there
+        is none.
+    mean_crossings, mean_by_path:
+        The same for a medium that goes on beyond the edges [m]. Without a boundary across the axis the first
+        is infinite, and the second comes out as about twice the image.
     """
 
     phase: str
@@ -53,6 +55,7 @@ class Chords:
     mean: float
     mean_by_length: float
     mean_crossings: float
+    mean_by_path: float
 
 
 def chords(volume: Volume, phase: str) -> tuple[Chords, Chords, Chords]:
@@ -74,16 +77,18 @@ def _along(mask: np.ndarray, axis: int, h: float, phase: str) -> Chords:
     for page in mask if axis else np.moveaxis(mask, 1, 0):
         _count(page if axis == 2 else page.T, runs)
     length = np.arange(n + 1)
-    whole = runs[0]
-    complete, cut = int(whole.sum()), int(runs[1:].sum())
+    complete, cut = int(runs[0].sum()), int(runs[1:].sum())
+    first, second = (float((runs[0] * length**power).sum()) for power in (1, 2))
     boundaries = 2 * complete + int(runs[1].sum())
     inside = float((runs.sum(axis=0) * length).sum())
-    total = float((whole * length).sum())
+    table = _distribution(runs, h, mask.size // n, phase, axis)
+    path = table["Lineal path"].values
     return Chords(
-        phase, axis, _distribution(runs, h, mask.size // n, phase, axis), complete, cut,
-        total / complete * h if complete else np.nan,
-        float((whole * length**2).sum()) / total * h if complete else np.nan,
+        phase, axis, table, complete, cut,
+        first / complete * h if complete else np.nan,
+        second / first * h if complete else np.nan,
         2 * inside * h / boundaries if boundaries else np.inf,
+        float(2 * path.sum() / path[0] - 1) * h,
     )  # fmt: skip
 
 

@@ -5,14 +5,14 @@ A figure is measured on sub-volumes of growing size. Its variance falls as ``D^2
 distances. From that law follows the size at which the 95 % interval of one sub-volume, 1.96 D(V), is a
 wanted share of the mean.
 
-Few sub-volumes fit into an image, and all lie around its own mean, not the material's: the variance within
-it falls short by that of the image itself (Krige's relation [2]_). The unbiased variance of n blocks that
-fill it makes up for that; for blocks placed at random it is divided by ``1 - V / V(image)``.
+The spread of sub-volumes side by side is unbiased as long as they are large against the correlation. Where
+too few fit, random ones that overlap are taken: they share what they have in common, and the expectation of
+their spread is ``D^2(V)`` times one minus the mean over all pairs of the shared part of their volume,
+exactly so without correlation. That factor is made up for.
 
 References
 ----------
 .. [1] T. Kanit et al., Int. J. Solids Struct. 40 (2003) 3647, doi:10.1016/S0020-7683(03)00143-4
-.. [2] C. Lantuéjoul, J. Microsc. 161 (1991) 387, doi:10.1111/j.1365-2818.1991.tb03099.x
 """
 
 from __future__ import annotations
@@ -231,15 +231,19 @@ def _sums(table: np.ndarray, corners: np.ndarray, extent: tuple[int, int, int]) 
     return total
 
 
-def _variance(values: np.ndarray, blocks: _Blocks, grid: Grid) -> float:
+def _variance(values: np.ndarray, blocks: _Blocks) -> float:
     """Variance of one sub-volume in the material."""
-    held = values[np.isfinite(values)]
-    if held.size < 2:
+    held = np.isfinite(values)
+    n = int(held.sum())
+    if n < 2:
         return np.nan
-    share = float(np.prod(blocks.extent)) / grid.voxels
-    if blocks.overlapping and share >= 1:
-        return np.nan
-    return float(held.var(ddof=1)) / (1 - share if blocks.overlapping else 1)
+    shared = 0.0
+    if blocks.overlapping:
+        pairs = np.ones((n, n))
+        for at, edge in zip(blocks.corners[held].T, blocks.extent, strict=True):
+            pairs *= np.maximum(0, 1 - np.abs(np.subtract.outer(at, at)) / edge)
+        shared = (float(pairs.sum()) - n) / (n * (n - 1))
+    return float(values[held].var(ddof=1)) / (1 - shared)
 
 
 def _law(
@@ -273,7 +277,7 @@ def _report(
     volumes = np.array([np.prod(b.extent) for b in rows]) * grid.voxel_volume
     good = np.array([np.isfinite(v).sum() for v in values])
     mean = np.array([v[np.isfinite(v)].mean() if n else np.nan for v, n in zip(values, good, strict=True)])
-    variance = np.array([_variance(v, b, grid) for v, b in zip(values, rows, strict=True)])
+    variance = np.array([_variance(v, b) for v, b in zip(values, rows, strict=True)])
     # what counts of overlapping blocks is how often one fits into the image
     apart = np.array(
         [grid.voxels / np.prod(b.extent) if b.overlapping else n for b, n in zip(rows, good, strict=True)]
