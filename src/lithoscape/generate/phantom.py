@@ -148,7 +148,8 @@ def _optics(values: np.ndarray, grid: Grid, blur: float, edge_contrast: float) -
     fringe = np.zeros_like(values)
     for axis in range(3):
         order = [2 if k == axis else 0 for k in range(3)]
-        second = ndimage.gaussian_filter(values, sigma, order=order, mode="nearest")
+        # cut at the usual four sigma, the weights do not add up to zero and flat regions would shift
+        second = ndimage.gaussian_filter(values, sigma, order=order, mode="nearest", truncate=6.0)
         fringe += np.float32(sigma[axis] ** 2) * second
     return blurred - np.float32(edge_contrast) * fringe
 

@@ -46,7 +46,7 @@ class Opening(_OnPhase):
         core = _shrunk(mask, size, radius)
         free = mask & ~_grown(core, size, radius)
         changed = int(free.sum())
-        while fill_from_neighbours(labels, free, len(stage.phases)):
+        while fill_from_neighbours(labels, free, label, len(stage.phases)):
             pass
         return stage.with_labels(labels, changed_voxels=changed)
 

@@ -24,7 +24,7 @@ class NonLocalMeans(SegmentStep):
     """
 
     step: Literal["non_local_means"] = "non_local_means"
-    strength: Annotated[float, Field(gt=0, le=10)] = 0.6
+    strength: Annotated[float, Field(gt=0, le=10)] = 0.4
     patch_voxels: Annotated[int, Field(ge=3, le=15, strict=True)] = 5
     reach_voxels: Annotated[int, Field(ge=1, le=15, strict=True)] = 3
     noise: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

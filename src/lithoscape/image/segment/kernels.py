@@ -29,8 +29,8 @@ def vote(labels: np.ndarray, offsets: np.ndarray, classes: int) -> np.ndarray:
 
 
 @njit(cache=True)
-def fill_from_neighbours(labels: np.ndarray, free: np.ndarray, classes: int) -> bool:
-    """Give the free voxels that touch others to their most frequent label, in place; whether any was given.
+def fill_from_neighbours(labels: np.ndarray, free: np.ndarray, losing: int, classes: int) -> bool:
+    """Give free voxels to the most frequent neighbour that is not ``losing``, in place; False if none.
 
     One layer per call: all votes are cast before any counts, so the order of voxels does not matter.
     """
@@ -49,6 +49,7 @@ def fill_from_neighbours(labels: np.ndarray, free: np.ndarray, classes: int) -> 
                         for c in range(max(0, k - 1), min(columns, k + 2)):
                             if not was_free[a, b, c]:
                                 counts[labels[a, b, c]] += 1
+                counts[losing] = 0
                 best = np.argmax(counts)
                 if counts[best] > 0:
                     labels[i, j, k] = best

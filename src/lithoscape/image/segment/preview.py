@@ -128,7 +128,7 @@ def _scale_bar(axis: Axes, stage: Stage) -> None:
     axis.plot([0, share], [-0.035, -0.035], color="black", lw=3, solid_capstyle="butt",
               transform=axis.transAxes, clip_on=False)  # fmt: skip
     axis.text(share + 0.02, -0.035, f"{length:g} µm", transform=axis.transAxes, va="center", fontsize=9)
-    where = f"page {stage.grid.shape[0] // 2} of {stage.grid.shape[0]}"
+    where = f"page {stage.grid.shape[0] // 2 + 1} of {stage.grid.shape[0]}"
     axis.text(1, -0.035, where, transform=axis.transAxes, va="center", ha="right", fontsize=9, color="0.35")
 
 

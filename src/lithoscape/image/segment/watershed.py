@@ -29,8 +29,8 @@ class Watershed(SegmentStep):
     makes_labels: ClassVar[bool] = True
     step: Literal["watershed"] = "watershed"
     levels: Annotated[tuple[Level, ...], Field(min_length=1)] | None = None
-    confidence: Fraction = 0.5
-    calm: Annotated[float, Field(gt=0, le=1)] = 0.7
+    confidence: Fraction = 0.3
+    calm: Annotated[float, Field(gt=0, le=1)] = 0.9
     sigma_um: Micrometres | None = None
 
     def apply(self, stage: Stage) -> Stage:
