@@ -97,7 +97,7 @@ class Classify(SegmentStep):
                 rows.append(of_block(stage.values, outer, inner, self.sigmas)[here])
                 targets.append(truth[core].ravel()[here])
         forest = RandomForestClassifier(
-            # weights after the draw: "balanced" draws a rare phase into every bag, and none of it is out of bag
+            # weighted after the draw: "balanced" draws a rare phase into every bag, and leaves none of it out
             class_weight="balanced_subsample", oob_score=True, n_estimators=self.trees, max_depth=self.depth,
             min_samples_leaf=3, n_jobs=WORKERS, random_state=self.seed,
         )  # fmt: skip
