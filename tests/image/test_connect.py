@@ -6,7 +6,7 @@ from lithoscape.errors import InputError
 from lithoscape.image import Grid, Volume
 from lithoscape.image.connect import clusters, connected_mask, percolating_mask, percolation
 
-PHASES = {"pore": 0, "active": 1, "binder": 2}
+PHASES = {"pore": 0, "active": 1, "binder": 2, "coating": 3}
 
 
 def volume(labels: np.ndarray, **options: object) -> Volume:
@@ -85,6 +85,7 @@ def test_random_image_agrees_with_scipy() -> None:
     [
         (lambda v: percolation(v, "binder"), "no voxel"),
         (lambda v: percolation(v, ["binder"]), "no voxel"),
+        (lambda v: percolation(v, ["binder", "coating"]), "no voxel"),
         (lambda v: percolation(v, "activ"), "'active'"),
         (lambda v: percolation(v, []), "at least one phase"),
         (lambda v: percolation(v, "active", 18), "6 or 26"),

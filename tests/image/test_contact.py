@@ -4,7 +4,7 @@ import pytest
 from lithoscape.errors import InputError
 from lithoscape.image import Grid, Volume
 from lithoscape.image.contact import LineMethod, contact_table, line_bias, triple_line, triple_lines
-from lithoscape.image.surface import interface_area, surface_area
+from lithoscape.image.surface import interface_area, surface_area, voronoi_weights
 
 UM = 1e-6
 PHASES = {"pore": 0, "active": 1, "binder": 2}
@@ -97,6 +97,10 @@ def test_a_line_along_an_axis_is_the_worst_case() -> None:
     labels[:, :5, :4], labels[:, :5, 4:] = 1, 2
     v = volume(labels, (3.0, 1.0, 1.0))
     assert triple_line(v, THREE, "edges").value == pytest.approx(2 / 3 * 36 * UM, rel=1e-12)
+    normals = np.array([d for d in np.ndindex(3, 3, 3)])[14:] - 1
+    normals = normals / np.array([3.0, 1.0, 1.0])  # of lattice planes: the reciprocal lattice
+    seen = 2 * voronoi_weights(normals) @ np.abs(normals[:, 0] / np.linalg.norm(normals, axis=1))
+    assert triple_line(v, THREE).value == pytest.approx(seen * 36 * UM, rel=1e-12)
     cubic = volume(labels)
     low, high = line_bias(cubic.grid)
     found = triple_line(cubic, THREE)

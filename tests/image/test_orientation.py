@@ -1,3 +1,4 @@
+import numba
 import numpy as np
 import pytest
 
@@ -120,6 +121,18 @@ def test_every_axis_is_treated_alike() -> None:
     moved = Volume(np.ascontiguousarray(v.labels.transpose(2, 0, 1)), v.grid, PHASES)
     a, b = surface_normals(v, "active").tensor, surface_normals(moved, "active").tensor
     np.testing.assert_allclose(a[np.ix_([2, 0, 1], [2, 0, 1])], b, atol=1e-6)
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    v, before = ball(9, 5), numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        alone = surface_normals(v, "active")
+    finally:
+        numba.set_num_threads(before)
+    together = surface_normals(v, "active")
+    assert (alone.tensor == together.tensor).all()
+    assert (alone.shares == together.shares).all()
 
 
 @pytest.mark.parametrize(
