@@ -84,3 +84,24 @@ def test_pages_hold_their_panels() -> None:
 def test_nothing_to_draw_is_refused() -> None:
     with pytest.raises(InputError, match="nothing to draw"):
         render(half(), hidden=("pore", "active"))
+
+
+@pytest.mark.parametrize("width", [400e-6, 399.9999999e-6, 4e-6, 80e-6, 12.3e-6])
+def test_scale_bars_are_round_lengths(width: float) -> None:
+    edge = width / SHAPE[1]
+    grid = Grid(SHAPE, (edge, edge, edge))
+    figure = Figure()
+    axis = figure.subplots()
+    draw_section(axis, Volume(np.zeros(SHAPE, int), grid, {"pore": 0}), 2)
+    text = axis.texts[0].get_text()
+    length = float(text.split()[0])
+    assert 0.1 * width * 1e6 <= length <= 0.2501 * width * 1e6
+    assert f"{length:.0e}"[0] in "125"
+
+
+def test_a_section_inside_a_channel_is_avoided() -> None:
+    labels = np.ones(SHAPE, np.uint8)
+    labels[:8] = 0
+    labels[:, 5:8] = 0
+    volume = Volume(labels, Grid(SHAPE, 1e-6), {"pore": 0, "active": 1})
+    assert len({tuple(c) for c in drawn(volume, 1).reshape(-1, 3)}) == 2

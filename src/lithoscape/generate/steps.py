@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .binder import Binder
 from .calender import Calender
 from .channels import Channels, HoleArray
 from .cracks import Crack, CrackNetwork
@@ -10,6 +11,7 @@ from .fields import GaussianField
 from .freeze_cast import FreezeCast
 from .grains import Grains, Particle
 from .packings import BimodalStep, EllipsoidsStep, GradedStep, LayeredStep, PlateletsStep, SpheresStep
+from .porespy_media import PoreSpy
 from .structure import Step
 
 STEPS: tuple[type[Step], ...] = (
@@ -29,6 +31,8 @@ STEPS: tuple[type[Step], ...] = (
     Grains,
     Voids,
     ParticleCracks,
+    Binder,
     GaussianField,
+    PoreSpy,
 )
 """Step classes; each names itself by ``make``."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_PIXELS = 700
+MOST_COLOURS = 600
+"""Particles above which a rendering shows phases: more colours hide the structure."""
 
 
 def sections(volume: Volume, instances: Instances | None = None) -> Figure:
@@ -43,7 +44,7 @@ def draw_section(
     from matplotlib.colors import to_rgb
 
     grid = volume.grid
-    index = grid.shape[normal] // 2 if index is None else index
+    index = _typical(volume, normal) if index is None else index
     table = np.zeros((max(volume.phases.values()) + 1, 3))
     for name, colour in colour_of(volume).items():
         table[volume.phases[name]] = to_rgb(colour)
@@ -109,7 +110,8 @@ def preview(
     scene = figure.add_subplot(grid[0, :2])
     solid = [name for name, share in volume.fractions().items() if share > 0 and name not in _OPEN]
     hidden = _OPEN if solid else ()
-    scene.imshow(render(volume, instances=instances, hidden=hidden))
+    few = instances is not None and instances.numbers.size <= MOST_COLOURS
+    scene.imshow(render(volume, instances=instances if few else None, hidden=hidden))
     scene.set_axis_off()
     draw_fractions(figure.add_subplot(grid[0, 2]), volume)
     _facts(figure.add_subplot(grid[0, 3]), volume, facts or {})
@@ -152,6 +154,16 @@ def _short(value: Any) -> str:
     return f"{value:.5g}" if isinstance(value, float | np.floating) else str(value)
 
 
+def _typical(volume: Volume, normal: int) -> int:
+    """The middle section, or one at a quarter if the middle one lies inside a crack or a channel."""
+    n = volume.grid.shape[normal]
+    for index in (n // 2, n // 4, (3 * n) // 4):
+        counts = np.bincount(np.take(volume.labels, index, axis=normal).ravel())
+        if counts.max() < 0.9 * counts.sum():
+            return index
+    return n // 2
+
+
 def _oriented(flat: np.ndarray, grid: Grid, normal: int) -> tuple[np.ndarray, int, int]:
     """A section as rows from the top down: the through axis upright with the collector below."""
     rows, columns = (k for k in range(3) if k != normal)
@@ -177,8 +189,8 @@ def _outline(particles: np.ndarray) -> np.ndarray:
 
 def _scale_bar(axis: Axes, width: float, height: float) -> None:
     target = width / 4
-    scale = 10 ** np.floor(np.log10(target))
-    length = scale * max(m for m in (1, 2, 5) if m * scale <= target)
+    scale = 10 ** np.floor(np.log10(1.0005 * target))
+    length = scale * max(m for m in (1, 2, 5) if m * scale <= 1.001 * target)
     x, y = 0.04 * width, 0.05 * height
     for colour, thick in (("white", 6), ("black", 3)):
         axis.plot([x, x + length], [y, y], color=colour, linewidth=thick, solid_capstyle="butt")
