@@ -35,7 +35,7 @@ SMOOTHING = 0.7
 """Width s of the smoothing that places the boundary [voxels]."""
 REACH = 3
 """Half width of the smoothing window [voxels]."""
-TOLERANCE = 0.1
+TOLERANCE = 0.25
 """A voxel whose centre is this little outside a sphere still belongs to it [voxels]."""
 BEND = 0.6
 """Feet of neighbours lie apart on the ridge: by more than 45 degrees seen from there, 2 - 2 cos(45)."""
@@ -109,7 +109,7 @@ def inscribed(volume: Volume, phase: str) -> Spheres:
     voxel = np.flatnonzero(ridge).astype(np.int32)
     centre = np.empty((voxel.size, 3), dtype=np.float32)
     radius = np.empty(voxel.size, dtype=np.float32)
-    each(voxel.size, lambda a, b: _climb(voxel, near, feet, pitch, centre, radius, a, b))
+    each(voxel.size, lambda a, b: _climb(voxel, near, feet, pitch, distance, centre, radius, a, b))
     number = near  # its memory serves again
     number.fill(-1)
     number.ravel()[voxel] = np.arange(voxel.size, dtype=np.int32)
@@ -331,22 +331,32 @@ def _distances(near, feet, pitch, distance, first, last):  # type: ignore[no-unt
 
 @numba.njit(cache=True, nogil=True)
 def _ridge(near, feet, pitch, distance, ridge, first, last):  # type: ignore[no-untyped-def]
-    """Voxels with a neighbour whose foot is far from theirs, unless on a slope to a larger sphere."""
+    """Voxels with a neighbour whose foot is far from theirs, or on a face, if not on a slope to a larger."""
     nz, ny, nx = near.shape
-    coarse = pitch.max()
     for z in range(first, last):
         for y in range(ny):
             for x in range(nx):
                 if near[z, y, x] < 0:
                     continue
-                foot = _foot(near[z, y, x], feet, pitch)
-                far = BEND * distance[z, y, x] ** 2 + 2 * coarse**2
+                foot, bend = _foot(near[z, y, x], feet, pitch), BEND * distance[z, y, x] ** 2
                 for i, j, k in ((-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)):
                     p, q, r = z + i, y + j, x + k
-                    inside = 0 <= p < nz and 0 <= q < ny and 0 <= r < nx and near[p, q, r] >= 0
-                    if inside and _apart(foot, _foot(near[p, q, r], feet, pitch)) > far:
+                    found = not (0 <= p < nz and 0 <= q < ny and 0 <= r < nx)
+                    if not found and near[p, q, r] >= 0:
+                        found = _parted(foot, _foot(near[p, q, r], feet, pitch), pitch, bend)
+                    if found:
                         ridge[z, y, x] = not leans(distance, distance, pitch, z, y, x)
                         break
+
+
+@numba.njit(cache=True, nogil=True)
+def _parted(a, b, pitch, bend):  # type: ignore[no-untyped-def]
+    """Whether feet lie apart by more than the bend, and than voxels make them jump on a smooth wall."""
+    metres = _apart(a, b)
+    voxels = (
+        ((a[0] - b[0]) / pitch[0]) ** 2 + ((a[1] - b[1]) / pitch[1]) ** 2 + ((a[2] - b[2]) / pitch[2]) ** 2
+    )
+    return metres * (voxels - 2) > bend * voxels
 
 
 @numba.njit(cache=True, nogil=True)
@@ -365,36 +375,43 @@ def leans(value, reach, pitch, z, y, x):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _climb(voxels, near, feet, pitch, centre, radius, first, last):  # type: ignore[no-untyped-def]
-    """Largest sphere centred within about half a voxel of each ridge voxel."""
-    nz, ny, nx = near.shape
+def _climb(voxels, near, feet, pitch, distance, centre, radius, first, last):  # type: ignore[no-untyped-def]
+    """Largest sphere centred within about half a voxel of each ridge voxel; distances checked on the way."""
+    _, ny, nx = near.shape
     found = np.empty((27, 3))
-    steps = np.array([0.35, 0.2, 0.1, 0.1, 0.05, 0.05, 0.02]) * pitch.min()
+    steps = np.array([0.35, 0.2, 0.1, 0.1, 0.05, 0.05, 0.02])
     for m in range(first, last):
         z, y, x = voxels[m] // (ny * nx), voxels[m] // nx % ny, voxels[m] % nx
-        n = 0
-        for p in range(max(z - 1, 0), min(z + 2, nz)):
-            for q in range(max(y - 1, 0), min(y + 2, ny)):
-                for r in range(max(x - 1, 0), min(x + 2, nx)):
-                    index = near[p, q, r] if near[p, q, r] >= 0 else (p * ny + q) * nx + r
-                    if near[p, q, r] >= 0 or feet[p, q, r, 0] != -128:
-                        foot = _foot(index, feet, pitch)
-                        found[n, 0], found[n, 1], found[n, 2] = foot
-                        n += 1
+        n = _gather(z, y, x, near, feet, pitch, found)
         at = (z * pitch[0], y * pitch[1], x * pitch[2])
         best, b = _closest(at, found, n)
+        distance[z, y, x] = max(np.sqrt(best), 0.1 * pitch.min())
         for step in steps:
-            away = step / np.sqrt(best) if best > 0 else 0.0
-            to = (
-                at[0] + away * (at[0] - found[b, 0]),
-                at[1] + away * (at[1] - found[b, 1]),
-                at[2] + away * (at[2] - found[b, 2]),
-            )
+            u0, u1, u2 = at[0] - found[b, 0], at[1] - found[b, 1], at[2] - found[b, 2]
+            voxel = np.sqrt((u0 / pitch[0]) ** 2 + (u1 / pitch[1]) ** 2 + (u2 / pitch[2]) ** 2)
+            away = step / voxel if voxel > 0 else 0.0
+            to = (at[0] + away * u0, at[1] + away * u1, at[2] + away * u2)
             new, c = _closest(to, found, n)
             if new > best:
                 at, best, b = to, new, c
         centre[m, 0], centre[m, 1], centre[m, 2] = at
         radius[m] = np.sqrt(best)
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(z, y, x, near, feet, pitch, found):  # type: ignore[no-untyped-def]
+    """Feet of a voxel and its 26 neighbours, foreign ones at the boundary included; how many."""
+    nz, ny, nx = near.shape
+    n = 0
+    for p in range(max(z - 1, 0), min(z + 2, nz)):
+        for q in range(max(y - 1, 0), min(y + 2, ny)):
+            for r in range(max(x - 1, 0), min(x + 2, nx)):
+                index = near[p, q, r] if near[p, q, r] >= 0 else (p * ny + q) * nx + r
+                if near[p, q, r] >= 0 or feet[p, q, r, 0] != -128:
+                    foot = _foot(index, feet, pitch)
+                    found[n, 0], found[n, 1], found[n, 2] = foot
+                    n += 1
+    return n
 
 
 @numba.njit(cache=True, nogil=True)

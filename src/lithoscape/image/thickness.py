@@ -7,10 +7,11 @@ counts with the width of the throat. The ratio of both medians tells how much na
 the bulges.
 
 Accuracy. Spheres are found between the voxels (:mod:`.inscribed`). Layers across an axis are exact from two
-voxels on; balls, cylinders and oblique layers of 3 to 20 voxels come out within about 0.8 voxels, of 6 and
-more within
-0.6 in the median, without a drift as they grow: the error relative to the diameter falls as voxel / diameter.
-Throats of intrusion are sought from voxel centre to voxel centre and may be narrower by half a voxel.
+voxels on. Placed and turned at random, from 5 voxels of diameter on, the median of balls errs by -0.6
+voxels, of cylinders by -0.1 to -0.2 and of layers by +0.4 to 0; single ones by up to 0.9. The error does
+not grow with the diameter: relative to it, it falls as voxel / diameter. Throats of intrusion are sought
+from voxel centre to voxel centre and may come out half a voxel narrower. What is one voxel thick connects
+through faces alone.
 
 Edges of the image. Nothing is known beyond them: a sphere is centred inside the image and may reach across an
 edge, and an edge is no wall. Within one radius of an edge thickness is a guess; ``margin`` leaves it out.
