@@ -84,8 +84,10 @@ def boundary_crack(
     colour[numbers] = np.where(parents == parent, 1 + side, 0)
     box = ndimage.find_objects((colour[grains.labels] > 0).view(np.uint8))[0]
     sides = np.ascontiguousarray(colour[grains.labels[box]])
-    rough = edt.edt(sides, anisotropy=grid.voxel_size, black_border=False)
-    near = (sides > 0) & (rough < half + 2 * max(grid.voxel_size))
+    near = np.zeros(sides.shape, bool)
+    for one in (1, 2):
+        across = edt.edt(sides != 3 - one, anisotropy=grid.voxel_size, black_border=False)
+        near |= (sides == one) & (across < half + 2 * max(grid.voxel_size))
     index = tuple(i + s.start for i, s in zip(np.nonzero(near), box, strict=True))
     points = np.array(grid.origin) + (np.stack(index, axis=1) + 0.5) * grid.voxel_size
     inside = boundary_distance(grains, parent, points, grains.labels[index], side) < half

@@ -223,9 +223,12 @@ def _faces(points, seeds, stretch, own, side):  # type: ignore[no-untyped-def]
         for j in range(len(seeds)):
             if side[j] == side[i]:
                 continue
-            # the gradient is at most 4 (rho_i + rho_j): most seeds are too far for a closer look
+            # the gradient is at most 4 |s_i - s_j|: most seeds are too far for a closer look
             rise = _value(points[p], r[p], seeds[j], rho[j], stretch) - own_value
-            if rise < 4.0 * (rho[i] + rho[j]) * distance[p]:
+            apart = 0.0
+            for k in range(3):
+                apart += (seeds[i, k] - seeds[j, k]) ** 2
+            if rise < 0.0 or rise * rise < 16.0 * apart * distance[p] * distance[p]:
                 d = -_face(points[p], r[p], seeds[i], rho[i], seeds[j], rho[j], stretch)
                 if d < distance[p]:
                     distance[p], other[p] = d, j
