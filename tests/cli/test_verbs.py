@@ -126,9 +126,16 @@ def test_schema_is_json(command) -> None:
     assert schema["additionalProperties"] is False
 
 
-def test_the_published_schema_is_current(command) -> None:
-    """Renew it with ``lithoscape schema > docs/scenario.schema.json``."""
-    assert (ROOT / "docs" / "scenario.schema.json").read_text(encoding="utf-8") == command("schema").out
+@pytest.mark.parametrize("kind", ["scenario", "recipe", "segmentation"])
+def test_the_published_schema_is_current(kind: str, command) -> None:
+    """Renew it with ``lithoscape schema KIND > docs/KIND.schema.json``."""
+    assert (ROOT / "docs" / f"{kind}.schema.json").read_text(encoding="utf-8") == command("schema", kind).out
+
+
+def test_schemas_of_other_kinds_are_refused(command) -> None:
+    done = command("schema", "recip")
+    assert done.code == 2
+    assert "'recipe'" in done.err
 
 
 # -- materials -----------------------------------------------------------------

@@ -80,12 +80,31 @@ def check(
         )
 
 
-@app.command(epilog="Example: [bold]lithoscape schema > scenario.schema.json[/bold]")
-def schema() -> None:
-    """Print the JSON Schema of scenario files, for editors."""
-    from ..scenario import json_schema
+@app.command(epilog="Example: [bold]lithoscape schema recipe > recipe.schema.json[/bold]")
+def schema(
+    kind: Annotated[str, typer.Argument(metavar="[scenario|recipe|segmentation]")] = "scenario",
+) -> None:
+    """Print the JSON Schema of scenario files, generator recipes or segmentation recipes, for editors."""
+    from ..errors import InputError, nearest
 
-    print(json.dumps(json_schema(), indent=2))
+    if kind == "scenario":
+        from ..scenario import json_schema as of_scenarios
+
+        told = of_scenarios()
+    elif kind == "recipe":
+        from ..generate import json_schema as of_recipes
+
+        told = of_recipes()
+    elif kind == "segmentation":
+        from ..image.segment import SegmentRecipe
+
+        told = SegmentRecipe.model_json_schema()
+    else:
+        raise InputError(
+            "there is no such kind of file", field="kind", value=kind,
+            remedy=nearest(kind, ["scenario", "recipe", "segmentation"]),
+        )  # fmt: skip
+    print(json.dumps(told, indent=2))
 
 
 @app.command(epilog="Example: [bold]lithoscape report runs/cracked_nmc622-quick[/bold]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .agglomerates import Agglomerates
 from .binder import Binder
 from .calender import Calender
 from .channels import Channels, HoleArray
@@ -32,6 +33,7 @@ STEPS: tuple[type[Step], ...] = (
     Voids,
     ParticleCracks,
     Binder,
+    Agglomerates,
     GaussianField,
     PoreSpy,
 )

@@ -54,8 +54,12 @@ def write_generated(
             written.append(write_instances(instances, beside.with_name(name)))
     written.append(_write_text(beside.with_suffix(".json"), json.dumps(facts(structure), indent=2)))
     if picture:
-        first = next(iter(structure.particles.values()), None)
-        drawn = preview(structure.volume, title=title, instances=first, facts=structure.figures)
+        kinds = structure.particles
+        grains = next((p for name, p in kinds.items() if "grain" in name), None)
+        shown = next(iter(kinds.values()), None) if grains is None else grains
+        drawn = preview(
+            structure.volume, title=title, instances=shown, inside=grains is not None, facts=structure.figures
+        )
         part = beside.with_suffix(".png.part")
         drawn.savefig(part, dpi=110, format="png", metadata={"Software": None}, facecolor="white")
         written.append(part.replace(beside.with_suffix(".png")))

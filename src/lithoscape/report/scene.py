@@ -116,7 +116,7 @@ def _to_draw(
     labels = table[volume.labels]
     if instances is not None:
         numbers = instances.numbers
-        shades = _shades(palette.get(instances.phase, (143, 166, 191)), numbers.size)
+        shades = shades_of(numbers.size)
         place = np.zeros(int(numbers.max(initial=0)) + 1, np.int32)
         place[numbers] = len(colours) + np.arange(numbers.size)
         labels = np.where(instances.labels > 0, place[instances.labels], labels)
@@ -140,11 +140,10 @@ def _rgb(text: str) -> tuple[int, int, int]:
     return r, g, b
 
 
-def _shades(base: tuple[int, int, int], count: int) -> list[tuple[int, int, int]]:
-    """Colours that tell neighbours apart: golden-angle hues at muted saturation."""
-    from colorsys import hsv_to_rgb, rgb_to_hsv
+def shades_of(count: int) -> list[tuple[int, int, int]]:
+    """Muted colours that tell neighbours apart: hues by the golden angle."""
+    from colorsys import hsv_to_rgb
 
-    _, _, value = rgb_to_hsv(*(c / 255 for c in base))
     hues = (np.arange(count) * 0.618034) % 1.0
-    rgb = [hsv_to_rgb(h, 0.38, 0.75 * value + 0.22 * (k % 3) / 2 + 0.1) for k, h in enumerate(hues)]
+    rgb = [hsv_to_rgb(h, 0.38, 0.66 + 0.11 * (k % 3)) for k, h in enumerate(hues)]
     return [(int(255 * r), int(255 * g), int(255 * b)) for r, g, b in rgb]

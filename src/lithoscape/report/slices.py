@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..image import Grid, Instances, Volume
-from .scene import COLOURS, colour_of, render
+from .scene import COLOURS, colour_of, render, shades_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +39,12 @@ def draw_section(
     index: int | None = None,
     *,
     instances: Instances | None = None,
+    filled: bool = False,
 ) -> None:
-    """One section across array axis ``normal``, in colours of the phases or particles."""
+    """One section across array axis ``normal`` in colours of the phases, contacts of particles dark.
+
+    With ``filled``, every particle has a colour of its own.
+    """
     from matplotlib.colors import to_rgb
 
     grid = volume.grid
@@ -52,6 +56,9 @@ def draw_section(
     picture = table[flat]
     if instances is not None:
         particles, *_ = _oriented(np.take(instances.labels, index, axis=normal), grid, normal)
+        if filled:
+            shades = np.array(shades_of(int(particles.max()) + 1)) / 255
+            picture = np.where((particles > 0)[..., None], shades[particles], picture)
         edge = _outline(particles)
         picture[edge] *= 0.45
     height, width = (grid.size[k] * 1e6 for k in (rows, columns))
@@ -100,9 +107,13 @@ def preview(
     *,
     title: str = "",
     instances: Instances | None = None,
+    inside: bool = False,
     facts: Mapping[str, Any] | None = None,
 ) -> Figure:
-    """One page: rendering with a corner cut away, sections, fractions over the height, what came out."""
+    """One page: rendering with a corner cut away, sections, fractions over the height, what came out.
+
+    With ``inside``, the instances are parts of particles, such as grains; each has a colour of its own.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13.0, 8.2), layout="constrained")
@@ -110,14 +121,14 @@ def preview(
     scene = figure.add_subplot(grid[0, :2])
     solid = [name for name, share in volume.fractions().items() if share > 0 and name not in _OPEN]
     hidden = _OPEN if solid else ()
-    few = instances is not None and instances.numbers.size <= MOST_COLOURS
-    scene.imshow(render(volume, instances=instances if few else None, hidden=hidden))
+    told_apart = instances is not None and (instances.numbers.size <= MOST_COLOURS or inside)
+    scene.imshow(render(volume, instances=instances if told_apart else None, hidden=hidden))
     scene.set_axis_off()
     draw_fractions(figure.add_subplot(grid[0, 2]), volume)
     _facts(figure.add_subplot(grid[0, 3]), volume, facts or {})
     normals = (*volume.grid.in_plane, volume.grid.through)
     for k, normal in enumerate(normals):
-        draw_section(figure.add_subplot(grid[1, k]), volume, normal, instances=instances)
+        draw_section(figure.add_subplot(grid[1, k]), volume, normal, instances=instances, filled=inside)
     key = figure.add_subplot(grid[1, 3])
     key.set_axis_off()
     key.legend(handles=_handles(volume), loc="center left", frameon=False, fontsize=10, title="phase")
