@@ -132,7 +132,7 @@ def test_leaving_out_spheres_that_others_hold_changes_little() -> None:
     assert s.own.sum() < 0.4 * len(x)
     more = (found - everywhere)[s.mask > 0] / H
     assert np.quantile(more, 0.001) > -0.6  # nearly all voxels hold what a sphere around any voxel would give
-    assert 0 < np.median(more) < 0.6  # and more, as spheres are centred between voxels
+    assert 0 < np.median(more) < 1  # and up to a voxel more, as spheres are centred between voxels
 
 
 def test_two_widths_by_volume() -> None:

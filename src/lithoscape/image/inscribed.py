@@ -81,7 +81,8 @@ class Spheres:
         pitch = np.array(self.grid.voxel_size)
         reach = reach[order] + np.float32(TOLERANCE * pitch.min())
         out = np.zeros(self.mask.shape, dtype=np.float32)
-        each(out.shape[0], lambda a, b: _paint(self.mask, pitch, centre, reach, value, out, a, b))
+        slabs = 1 + out.size // 2_000_000  # of a size that stays in the cache
+        each(out.shape[0], lambda a, b: _paint(self.mask, pitch, centre, reach, value, out, a, b), slabs)
         return out
 
 
@@ -118,11 +119,12 @@ def inscribed(volume: Volume, phase: str) -> Spheres:
     return Spheres(phase, volume.grid, mask, distance, voxel, centre, radius, own)
 
 
-def each(n: int, work: Callable[[int, int], None]) -> None:
-    """Do ``work(first, last)`` on equal parts of ``range(n)``, one per thread; parts write apart."""
-    parts = min(n, numba.get_num_threads())
+def each(n: int, work: Callable[[int, int], None], parts: int = 1) -> None:
+    """Do ``work(first, last)`` on at least ``parts`` equal parts of ``range(n)``; parts write apart."""
+    threads = numba.get_num_threads()
+    parts = min(n, max(threads, parts))
     bounds = np.linspace(0, n, parts + 1).astype(int)
-    with ThreadPoolExecutor(parts or 1) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, bounds[:-1].tolist(), bounds[1:].tolist()))
 
 
@@ -336,7 +338,7 @@ def _ridge(near, feet, pitch, distance, ridge, first, last):  # type: ignore[no-
     for z in range(first, last):
         for y in range(ny):
             for x in range(nx):
-                if near[z, y, x] < 0:
+                if near[z, y, x] < 0 or leans(distance, distance, pitch, z, y, x):
                     continue
                 foot, bend = _foot(near[z, y, x], feet, pitch), BEND * distance[z, y, x] ** 2
                 for i, j, k in ((-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)):
@@ -345,7 +347,7 @@ def _ridge(near, feet, pitch, distance, ridge, first, last):  # type: ignore[no-
                     if not found and near[p, q, r] >= 0:
                         found = _parted(foot, _foot(near[p, q, r], feet, pitch), pitch, bend)
                     if found:
-                        ridge[z, y, x] = not leans(distance, distance, pitch, z, y, x)
+                        ridge[z, y, x] = True
                         break
 
 
