@@ -117,10 +117,11 @@ def test_progress_is_reported() -> None:
 def test_a_run_leaves_pictures_and_what_is_needed_to_repeat_it(tmp_path: Path) -> None:
     scribbles = np.zeros((24, 24, 24), np.uint8)
     scribbles[3, 4, 2:20], scribbles[20, 4, 2:20] = 1, 2
-    np.save(tmp_path / "drawn.npy", scribbles)
+    (tmp_path / "strokes").mkdir()
+    np.save(tmp_path / "strokes" / "drawn.npy", scribbles)
     steps = [
         RECIPE["steps"][1],
-        {"step": "classify", "file": "drawn.npy", "sigmas": [1.0]},
+        {"step": "classify", "file": "strokes/drawn.npy", "sigmas": [1.0]},
         *RECIPE["steps"][3:],
     ]
     path = save_recipe(check_recipe(recipe(steps=steps)), tmp_path / "r.yaml")
@@ -131,7 +132,7 @@ def test_a_run_leaves_pictures_and_what_is_needed_to_repeat_it(tmp_path: Path) -
         picture = matplotlib.image.imread(tmp_path / "out" / name)
         assert picture.shape[1] > 1000
         assert picture[..., :3].std() > 0.05
-    (tmp_path / "drawn.npy").unlink()
+    (tmp_path / "strokes" / "drawn.npy").unlink()
     again = segment(image(), load_recipe(tmp_path / "out" / "recipe.yaml"))
     assert (
         digest(again)

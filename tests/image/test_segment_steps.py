@@ -178,6 +178,17 @@ def test_a_watershed_bounds_on_the_steepest_slope() -> None:
     assert not (apply_levels(values, (50.0,)).reshape(40, -1) == (x >= 20)[:, None]).all()
 
 
+def test_an_uncertain_plateau_is_left_to_the_flood() -> None:
+    # below the level, but joined to the bright side by a gentle rise and parted from the dark one by a step
+    x = np.arange(40)
+    profile = np.where(x < 10, 0.0, 45 + 55 * np.clip((x - 15) / 20, 0, 1))
+    values = stage(np.broadcast_to(profile[:, None, None], (40, 8, 8)))
+    found = Watershed(levels=(50.0,), confidence=0.5).apply(values).labelled
+    assert (found.reshape(40, -1) == (x >= 10)[:, None]).all()
+    hasty = Watershed(levels=(50.0,), confidence=0.0).apply(values).labelled
+    assert (hasty[12] == 0).all()
+
+
 def test_a_slope_is_not_a_third_phase() -> None:
     x = np.arange(60)
     profile = 60 + 100 / (1 + np.exp(-(x - 20) / 1.0)) - 45 / (1 + np.exp(-(x - 42) / 1.0))
@@ -249,6 +260,7 @@ def test_islands_go_to_the_phase_around_them() -> None:
         assert after.labelled[8, 8, 3] == 2
         assert (after.labelled == 1).sum() == 49
         assert after.figures == {"islands": 2, "changed_voxels": 6}
+    assert (Islands(smallest_voxels=3).apply(labelled(labels, THREE)).labelled == labels).all()
     only = Islands(smallest_voxels=4, phase="active").apply(labelled(labels, THREE)).labelled
     assert (only == labels).all()
 
