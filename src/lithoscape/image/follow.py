@@ -39,8 +39,8 @@ def follow(
     """The particles of every state under the numbers of ``reference``.
 
     A particle's footprint is where it was last seen, moved by ``transforms`` and by its own drift. The drift
-    is what particles matched without doubt (more than half of the union shared) have moved since, for others
-    the median of their nearest such neighbours.
+    is what particles matched without doubt (more than half of the union shared, neither merged nor broken)
+    have moved since, for others the median of their nearest such neighbours.
 
     *Particles told apart before* (``Instances``) are matched one to one so that the sum of the shared volumes
     over the united ones (Jaccard) is largest. A particle that holds most of several footprints was not split
@@ -312,6 +312,18 @@ class Overlap:
                 if gain[a, b] > 0:
                     yield int(rows[a]), int(cols[b]), float(gain[a, b])
 
+    def unmistaken(self, pairs: Iterator[tuple[int, int, float]]) -> Iterator[tuple[int, int, float]]:
+        """The pairs less those of a label that also holds most of another footprint, or of a broken one.
+
+        Their centroids differ although nothing moved.
+        """
+        coo = self.shared.tocoo()
+        swallowed = np.bincount(coo.col[coo.data > 0.5 * self.prints[coo.row]], minlength=coo.shape[1]) > 1
+        broken = np.bincount(coo.row[coo.data > 0.5 * self.labels[coo.col]], minlength=coo.shape[0]) > 1
+        for row, label, value in pairs:
+            if not (swallowed[label] or broken[row]):
+                yield row, label, value
+
 
 def _drift(prints: Footprints, view: View, pairs: Iterator[tuple[int, int, float]]) -> np.ndarray:
     """Shift of every particle since its footprint, shape (particles, 3) [m]; 0 if nothing is sure."""
@@ -332,7 +344,8 @@ def _matched(
     prints: Footprints, view: View, least: float, smoothing: float | None, following: int
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Labels of a state that was split before, renumbered; the drift; how many were cut between several."""
-    drift = _drift(prints, view, Overlap.of(prints, view).pairs(least))
+    overlap = Overlap.of(prints, view)
+    drift = _drift(prints, view, overlap.unmistaken(overlap.pairs(least)))
     prints = prints.moved(drift)
     labels, divided = _divided(prints, view, smoothing)
     view = View(labels, view.grid, view.place)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +18,7 @@ from .connect import clusters, percolation
 from .contact import contact_table, triple_lines
 from .correlate import correlation
 from .grid import Grid
+from .inscribed import inscribed
 from .measures import Measures, Row
 from .orientation import surface_normals
 from .profile import Region, by_region, by_slab, region_box, slab_boxes
@@ -232,11 +235,13 @@ def _orientation(context: Context) -> list[Row]:
 
 
 def _thickness(context: Context) -> list[Row]:
-    volume = context.volume
     rows: list[Row] = []
     tables, entered = [], []
-    for name in context.phases:
-        t = context.thickness[name] = local_thickness(volume, name)
+    # kernels release the interpreter lock: the serial search of one phase runs beside another phase
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(lambda name: _widths(context.volume, name), context.phases))
+    for name, (t, t_in) in zip(context.phases, found, strict=True):
+        context.thickness[name] = t
         tables.append(t.distribution)
         for quantity, value in (
             ("Local thickness, mean [m]", t.mean),
@@ -245,10 +250,8 @@ def _thickness(context: Context) -> list[Row]:
             ("Local thickness, d90 [m]", t.d90),
         ):
             rows.append(Row(quantity, name, value, "thickness", "diameter of inscribed spheres, by volume"))
-        try:
-            t_in = intrusion(volume, name, keep_map=False)
-        except InputError as error:
-            rows.append(Row("Intrusion, d50 [m]", name, float("nan"), "thickness", error.message))
+        if isinstance(t_in, InputError):
+            rows.append(Row("Intrusion, d50 [m]", name, float("nan"), "thickness", t_in.message))
             continue
         entered.append((name, t_in.distribution))
         rows += [
@@ -262,6 +265,16 @@ def _thickness(context: Context) -> list[Row]:
             [name for name, _ in entered], [table for _, table in entered]
         )
     return rows
+
+
+def _widths(volume: Volume, name: str) -> tuple[LocalThickness, LocalThickness | InputError]:
+    """Local thickness and intrusion of a phase, or why nothing comes in."""
+    spheres = inscribed(volume, name)
+    thickness = local_thickness(volume, name, spheres=spheres)
+    try:
+        return thickness, intrusion(volume, name, keep_map=False, spheres=spheres)
+    except InputError as error:
+        return thickness, error
 
 
 def _chords(context: Context) -> list[Row]:

@@ -155,7 +155,9 @@ def intrusion(
     wide = reach.copy()
     wide.ravel()[spheres.voxel] = np.maximum(spheres.radius, wide.ravel()[spheres.voxel])
     step = float(wide.max()) / LEVELS
-    level = _flood(wide, step, inlet, DIAGONAL * pitch.max())
+    cap = np.zeros(wide.shape, dtype=np.uint16)
+    each(cap.shape[0], lambda a, b: _steps(wide, step, cap, a, b))
+    level = _flood(cap, inlet, DIAGONAL * pitch.max() / step)
     value = np.multiply(level, np.float32(step), out=wide)
     reach = np.minimum(value, reach)
     rim = np.zeros(level.shape, dtype=bool)
@@ -264,40 +266,51 @@ def _summary(
 
 
 @numba.njit(cache=True, nogil=True)
-def _flood(wide, step, inlet, safe):  # type: ignore[no-untyped-def]
+def _steps(wide, step, cap, first, last):  # type: ignore[no-untyped-def]
+    """Radii in steps, at least 1 within the phase; 0 outside."""
+    _, ny, nx = wide.shape
+    for z in range(first, last):
+        for y in range(ny):
+            for x in range(nx):
+                if wide[z, y, x] > 0:
+                    cap[z, y, x] = max(1, min(LEVELS, int(wide[z, y, x] / step)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _flood(cap, inlet, safe):  # type: ignore[no-untyped-def]
     """Level of the widest way from the inlet: the smallest radius along it, in steps; 0 if there is none.
 
-    Buckets by level, highest first. Ways narrower than ``safe`` do not pass diagonally between voxels.
+    Buckets by level, highest first; ``cap`` is used up. Ways below the level ``safe`` do not pass diagonally
+    between voxels.
     """
-    nz, ny, nx = wide.shape
-    flat = wide.ravel()
-    level = np.zeros(flat.size, np.uint16)
+    nz, ny, nx = cap.shape
+    level = np.zeros(cap.shape, np.uint16)
     head = np.full(LEVELS + 1, -1, np.int32)
-    following = np.full(flat.size, -1, np.int32)
+    following = np.empty(cap.size, np.int32)
+    free, reached = cap.ravel(), level.ravel()
     for v in inlet:
-        n = max(1, min(LEVELS, int(flat[v] / step)))
-        level[v] = n
-        following[v] = head[n]
-        head[n] = v
+        n = free[v]
+        reached[v], free[v] = n, 0
+        following[v], head[n] = head[n], v
     for now in range(LEVELS, 0, -1):
-        diagonal = now * step >= safe
         while head[now] >= 0:
             v = head[now]
             head[now] = following[v]
-            z, y, x = v // (ny * nx), v // nx % ny, v % nx
+            z, rest = divmod(v, ny * nx)
+            y, x = divmod(rest, nx)
             for p in range(max(z - 1, 0), min(z + 2, nz)):
                 for q in range(max(y - 1, 0), min(y + 2, ny)):
                     for r in range(max(x - 1, 0), min(x + 2, nx)):
+                        n = cap[p, q, r]
+                        if n == 0:
+                            continue
+                        n = min(n, now)
+                        if n < safe and abs(p - z) + abs(q - y) + abs(r - x) > 1:
+                            continue
                         w = (p * ny + q) * nx + r
-                        if flat[w] == 0 or level[w] > 0:
-                            continue
-                        n = max(1, min(now, int(flat[w] / step)))
-                        if abs(p - z) + abs(q - y) + abs(r - x) > 1 and not (diagonal and n * step >= safe):
-                            continue
-                        level[w] = n
-                        following[w] = head[n]
-                        head[n] = w
-    return level.reshape(wide.shape)
+                        reached[w], free[w] = n, 0
+                        following[w], head[n] = head[n], w
+    return level
 
 
 @numba.njit(cache=True, nogil=True)
