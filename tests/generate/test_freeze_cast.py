@@ -175,9 +175,9 @@ def test_pores_grow_from_the_collector_to_the_separator() -> None:
 def test_the_measured_porosity_of_the_thirds_is_met() -> None:
     grid = Grid((200, 80, 80), 5 * UM)
     s = measured_like().apply(Structure.empty(grid), rng())
-    found = s.figures["freeze_cast: porosity of thirds"]
+    found = s.figures["freeze-cast pores: porosity of thirds"]
     np.testing.assert_allclose(found, MEASURED, rtol=0.005)
-    np.testing.assert_allclose(found, s.figures["freeze_cast: porosity of thirds asked"], atol=1e-5)
+    np.testing.assert_allclose(found, s.figures["freeze-cast pores: porosity of thirds asked"], atol=1e-5)
 
 
 def test_regions_keep_their_means() -> None:
@@ -189,7 +189,7 @@ def test_regions_keep_their_means() -> None:
     ]
     step = measured_like(porosity=None, regions=regions, pore_width_um=((0, 3), (1000, 17)))
     s = step.apply(Structure.empty(grid), rng())
-    np.testing.assert_allclose(s.figures["freeze_cast: porosity of thirds"], MEASURED, rtol=1e-3)
+    np.testing.assert_allclose(s.figures["freeze-cast pores: porosity of thirds"], MEASURED, rtol=1e-3)
 
 
 @pytest.mark.parametrize("blend", [None, 0.3, 0.1])
@@ -205,7 +205,7 @@ def test_lamellar_pores_run_through_and_repeat_in_plane() -> None:
     grid = box(1, (100, 60, 80), 4 * UM, "high")
     step = FreezeCast(make="freeze_cast", porosity=0.25, pore_width_um=12, correlation_um=300)
     s = step.apply(Structure.empty(grid), rng())
-    assert s.figures["freeze_cast: pore through connected"] > 0.95
+    assert s.figures["freeze-cast pores: pore through connected"] > 0.95
     shape = s.shapes["active"]
     points = rng().uniform(0, 1, (500, 3)) * grid.size
     moved = points + np.array([grid.size[0], 0, -grid.size[2]])

@@ -50,6 +50,51 @@ def test_every_recipe_is_valid(file: Path) -> None:
     assert recipe.grid().voxels < 3e7
 
 
+FRACTIONS = {
+    "binder": ("solid_fraction", "binder: solid fraction"),
+    "voids": ("fraction", "voids: fraction of the particles"),
+    "particle_cracks": ("fraction", "particle cracks: fraction of the particles"),
+    "agglomerates": ("fraction", "agglomerates: fraction"),
+    "porespy": ("fraction", "porespy: fraction"),
+    "calender": ("porosity", "calender: porosity"),
+}
+"""What a step is asked for, and the figure that says what came out on voxels."""
+
+
+def asked(step: dict) -> dict[str, object]:
+    """Figure -> value that a step of a recipe asks for."""
+    if step["make"] == "gaussian_field":
+        return {f"gaussian field: fraction of {name}": share for name, share in step["fractions"].items()}
+    if step["make"] in FRACTIONS:
+        key, figure = FRACTIONS[step["make"]]
+        return {figure: step[key]}
+    if "fraction" in step:
+        return {f"{step['phase']}: fraction on voxels": step["fraction"]}
+    return {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
+def test_every_recipe_meets_what_it_asks_for_within_half_a_per_cent(file: Path) -> None:
+    made = make(load_recipe(file))
+    figures, pairs = made.figures, []
+    for step in yaml.safe_load(file.read_text())["steps"]:
+        pairs += [(name, value, figures[name]) for name, value in asked(step).items()]
+    for name, value in figures.items():
+        if name.endswith("layer fractions asked") and figures["notes"]:
+            continue  # says that particles reach over the border of the layers
+        if name.endswith(" asked") and "slab" not in name:
+            pairs.append((name, value, figures[name.removesuffix(" asked")]))
+        if name.endswith("by formula"):
+            pairs.append((name, value, figures[name.replace("by formula", "on voxels")]))
+        if name.endswith("Kolmogorov-Smirnov p-value"):
+            assert value > 0.05
+    for name, value, reached in pairs:
+        if value is not None:
+            np.testing.assert_allclose(reached, value, rtol=5e-3, err_msg=name)
+    assert abs(sum(made.volume.fractions().values()) - 1) < 1e-12
+
+
 def test_the_same_seed_makes_the_same_voxels_in_another_process(tmp_path: Path) -> None:
     file = tmp_path / "small.yaml"
     file.write_text(yaml.safe_dump(SMALL))

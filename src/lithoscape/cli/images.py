@@ -43,6 +43,7 @@ def generate(
     """Make a microstructure from a recipe: image, preview, what was asked and came out."""
     from ..generate import load_recipe, make, scanned
     from ..report.generated import facts, write_generated
+    from ..report.slices import spoken
 
     target = out or Path(f"{recipe.stem}.tif")
     require_suffix(target, ".tif", ".tiff", ".vti", ".npy", ".h5")
@@ -61,8 +62,8 @@ def generate(
         return
     for name, share in told["fractions"].items():
         console.print(f"{name}: {share:.4f}")
-    for name, value in told["figures"].items():
-        console.print(f"{name}: {value}")
+    for line in spoken(structure.figures):
+        console.print(line)
     console.print("files: " + ", ".join(str(file) for file in written))
 
 

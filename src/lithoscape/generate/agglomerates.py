@@ -175,8 +175,8 @@ class Agglomerates(Step):
         statistic, p_value = sizes.test(2 * packing.radii)
         return note(
             done, "agglomerates", number=len(packing.radii), fraction=float(inside.mean()),
-            exact_fraction=packing.fraction, median_radius=float(np.median(packing.radii)),
-            kolmogorov_smirnov=statistic, p_value=p_value,
+            exact_fraction=packing.fraction, median_radius_m=float(np.median(packing.radii)),
+            **{"Kolmogorov-Smirnov statistic": statistic, "Kolmogorov-Smirnov p-value": p_value},
         )  # fmt: skip
 
     def _check(self, structure: Structure) -> None:

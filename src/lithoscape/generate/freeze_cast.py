@@ -151,7 +151,7 @@ class FreezeCast(Step):
             after = structure.paint(self.phase, ~voxels, shape=Complement(pores), over=(BACKGROUND,))
         else:
             after = cut(structure, pores, self.over, voxels)[0]
-        return note(after, "freeze_cast", **_figures(grid, porosity, width, voxels, self.pattern))
+        return note(after, "freeze-cast pores", **_figures(grid, porosity, width, voxels, self.pattern))
 
 
 def thirds(grid: Grid, values: np.ndarray) -> list[float]:
@@ -204,9 +204,9 @@ def _figures(grid: Grid, porosity: Curve, width: Curve, voxels: np.ndarray, patt
     return {
         "porosity_of_thirds_asked": [round(p, 6) for p in thirds(grid, porosity(heights))],
         "porosity_of_thirds": [round(p, 6) for p in thirds(grid, by_slice)],
-        "pore_width_at_collector_asked_um": float(width(heights[:1] * 0)[0]) / MICRO,
-        "pore_width_at_separator_asked_um": float(width(np.array([grid.thickness]))[0]) / MICRO,
-        "pore_width_at_collector_um": slice_width(grid, order[:end], pattern) / MICRO,
-        "pore_width_at_separator_um": slice_width(grid, order[-end:], pattern) / MICRO,
+        "pore_width_at_collector_asked_m": float(width(heights[:1] * 0)[0]),
+        "pore_width_at_separator_asked_m": float(width(np.array([grid.thickness]))[0]),
+        "pore_width_at_collector_m": slice_width(grid, order[:end], pattern),
+        "pore_width_at_separator_m": slice_width(grid, order[-end:], pattern),
         "pore_through_connected": through_connected(grid, voxels) if voxels.size <= LARGEST else None,
     }

@@ -126,9 +126,9 @@ class Grains(Step):
         )
         made = replace(grains, table=table)
         n = table.sizes["particle"]
-        told = {"number": n, "mean_diameter": float(_mean_size(table["Volume [m3]"].values, structure.grid))}
+        diameter = float(_mean_size(table["Volume [m3]"].values, structure.grid))
         done = replace(structure, particles={**structure.particles, f"{self.phase} grains": made})
-        return note(done, "grains", **told)
+        return note(done, "grains", number=n, mean_diameter_m=diameter)
 
     def _orient(self, grains: Instances, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Rotation of every grain, and its group (-1 without groups)."""

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..image.grid import Grid
 from ..image.volume import Instances
 from .packing import Form, Gradient, Layer, Packing, Periodic, Walls, pack, pack_gradient, pack_layers
+from .placing import note
 from .sizes import (
     Law,
     LogNormal,
@@ -32,6 +33,8 @@ from .spheres import rasterise_particles
 from .structure import Step, Structure
 
 UM = 1e-6
+MISSED = 5e-3
+"""Relative error of a fraction that is worth a note."""
 FEWEST_VOXELS = 8
 """Voxels across a particle below which its volume and surface on the voxels are coarse."""
 
@@ -432,10 +435,8 @@ def _place(
     particles = {**painted.particles, phase: _joined(painted.particles.get(phase), new)}
     voxels = float((labels > 0).mean())
     told = {**_told(packing, sizes, voxels), **figures}
-    named = {f"{phase}: {name}": value for name, value in told.items()}
-    return replace(painted, particles=particles).noting(
-        **{**named, "notes": [*structure.figures.get("notes", []), *_notes(packing, grid, phase)]}
-    )
+    done = note(replace(painted, particles=particles), phase, **told)
+    return done.noting(notes=[*structure.figures.get("notes", []), *_notes(packing, grid, phase, told)])
 
 
 def _joined(old: Instances | None, new: Instances) -> Instances:
@@ -464,13 +465,20 @@ def _told(packing: Packing, sizes: Sizes | None, voxels: float) -> dict[str, Any
     return told
 
 
-def _notes(packing: Packing, grid: Grid, phase: str) -> list[str]:
-    """Warnings about the resolution."""
+def _notes(packing: Packing, grid: Grid, phase: str, told: dict[str, Any]) -> list[str]:
+    """Warnings about the resolution, and why layers miss their fraction."""
+    notes = []
+    asked, reached = told.get("layer fractions asked", ()), told.get("layer fractions", ())
+    if not np.allclose(reached, asked, rtol=MISSED, atol=0):
+        notes.append(
+            f"{phase}: layers miss their fraction by more than {MISSED:.1%}, as particles centred in one "
+            "reach into the next; the fraction of the whole is as asked"
+        )
     across = packing.radii if packing.semi_axes is None else packing.semi_axes.min(axis=1)
     voxels = 2 * float(across.min()) / max(grid.voxel_size)
-    if voxels >= FEWEST_VOXELS:
-        return []
-    return [
-        f"{phase}: the smallest particle is {voxels:.1f} voxels across; below {FEWEST_VOXELS} its volume and "
-        "surface on the voxels are coarse"
-    ]
+    if voxels < FEWEST_VOXELS:
+        notes.append(
+            f"{phase}: the smallest particle is {voxels:.1f} voxels across; below {FEWEST_VOXELS} its volume "
+            "and surface on the voxels are coarse"
+        )
+    return notes

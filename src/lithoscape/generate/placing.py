@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -145,10 +146,14 @@ def cut(
 
 
 def note(structure: Structure, make: str, **figures: Any) -> Structure:
-    """Figures of a step, named ``make: figure``; a step made again counts on: ``make 2: figure``."""
+    """Figures of a step, named ``make: figure``; a step made again counts on: ``make 2: figure``.
+
+    The name of a length ends in ``_m``, which becomes its unit.
+    """
     number, name = 1, make
     while any(key.startswith(f"{name}: ") for key in structure.figures):
         number += 1
         name = f"{make} {number}"
-    named = {f"{name}: {key.replace('_', ' ')}": value for key, value in figures.items()}
+    words = {key: re.sub("_m$", " [m]", key).replace("_", " ") for key in figures}
+    named = {f"{name}: {words[key]}": value for key, value in figures.items()}
     return replace(structure, figures={**structure.figures, **named})

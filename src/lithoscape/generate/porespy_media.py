@@ -251,7 +251,7 @@ class PoreSpy(Step):
         return note(
             done, "porespy", generator=self.generator,
             fraction=done.fraction(self.phase) - structure.fraction(self.phase),
-            surface_moved=moved * grid.voxel_size[0],
+            surface_moved_m=moved * grid.voxel_size[0],
         )  # fmt: skip
 
 

@@ -151,17 +151,28 @@ def _facts(axis: Axes, volume: Volume, facts: Mapping[str, Any]) -> None:
         "",
         *(f"{name}: {share:.4f}" for name, share in volume.fractions().items()),
         "",
-        *(f"{name}: {_short(value)}" for name, value in facts.items() if _is_short(value)),
+        *(line for line in spoken(facts) if len(line) < 90),
     ]
     shown = lines if len(lines) <= 26 else [*lines[:25], "…"]
     axis.text(0, 1, "\n".join(shown), va="top", fontsize=8.5, transform=axis.transAxes, wrap=True)
 
 
-def _is_short(value: Any) -> bool:
-    return isinstance(value, bool | int | float | str | np.number) and len(str(value)) < 60
+def spoken(figures: Mapping[str, Any]) -> list[str]:
+    """A line for every figure that says something; metres as micrometres."""
+    lines = []
+    for name, value in figures.items():
+        values = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
+        if not values or any(v is None or isinstance(v, dict) for v in values):
+            continue
+        if name.endswith(" [m]"):
+            name, values = name.removesuffix("[m]") + "[µm]", [1e6 * v for v in values]
+        lines.append(f"{name}: " + ", ".join(_short(v) for v in values))
+    return lines
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
     return f"{value:.5g}" if isinstance(value, float | np.floating) else str(value)
 
 
@@ -206,7 +217,9 @@ def _scale_bar(axis: Axes, width: float, height: float) -> None:
     for colour, thick in (("white", 6), ("black", 3)):
         axis.plot([x, x + length], [y, y], color=colour, linewidth=thick, solid_capstyle="butt")
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
-    axis.text(x, y + 0.03 * height, f"{length:g} µm", fontsize=8, va="bottom", bbox=box)
+    axis.annotate(
+        f"{length:g} µm", (x, y), (0, 5), textcoords="offset points", fontsize=8, va="bottom", bbox=box
+    )
     axis.set_xlim(0, width)
     axis.set_ylim(0, height)
 
