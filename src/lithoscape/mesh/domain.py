@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import dolfinx_solver  # noqa: F401  (orders MPI before the compiled modules)
@@ -17,10 +17,22 @@ from ..errors import InputError, nearest
 
 @dataclass(frozen=True)
 class Domain:
-    """A mesh in metres with named cell regions and named outer boundaries.
+    """A mesh in metres with named cell regions, outer boundaries and interfaces between regions.
 
-    ``regions`` and ``boundaries`` map names to the integers in ``cell_tags``
-    and ``facet_tags``; nothing above this layer uses the integers.
+    Parameters
+    ----------
+    mesh, cell_tags, facet_tags:
+        The mesh and the integers of its cells and facets; nothing above this layer uses the integers.
+    regions, boundaries:
+        Name -> integer in ``cell_tags``, and in ``facet_tags`` for facets on the outside.
+    description:
+        One line for people.
+    interfaces:
+        Name of two regions, such as ``"active | pore"`` -> integer in ``facet_tags``.
+    cell_data:
+        Further values of every local cell, owned and ghost, such as the particle number.
+    provenance:
+        Where the mesh comes from, plain data.
     """
 
     mesh: mesh.Mesh
@@ -29,6 +41,9 @@ class Domain:
     regions: Mapping[str, int]
     boundaries: Mapping[str, int]
     description: str = ""
+    interfaces: Mapping[str, int] = field(default_factory=dict)
+    cell_data: Mapping[str, np.ndarray] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def dim(self) -> int:
@@ -48,6 +63,16 @@ class Domain:
         """Tags of the named boundaries; InputError names the valid ones."""
         return tuple(_lookup(self.boundaries, name, "boundary") for name in names)
 
+    def interface(self, *names: str) -> tuple[int, ...]:
+        """Tags of the named interfaces, the two regions of each in either order."""
+        return tuple(_lookup(self.interfaces, self._in_order(name), "interface") for name in names)
+
+    def _in_order(self, name: str) -> str:
+        """``name`` with its two regions in the order of the table, if they stand there."""
+        sides = [side.strip() for side in name.split("|")]
+        spelled = (" | ".join(sides), " | ".join(reversed(sides)))
+        return next((known for known in spelled if known in self.interfaces), name)
+
     def cells(self, *names: str) -> np.ndarray:
         """Local cells (owned and ghost) of the named regions."""
         return np.flatnonzero(np.isin(self.cell_values(), self.region(*names))).astype(np.int32)
@@ -60,20 +85,36 @@ class Domain:
         return values
 
     def measure(self, kind: str, name: str) -> float:
-        """Volume of a region (``kind="region"``) or area of a boundary (``"boundary"``).
+        """Volume of a region (``kind="region"``), area of a ``"boundary"`` or of an ``"interface"``.
 
-        Units m^dim or m^(dim-1): in 2D per metre of depth, in 1D per m2 of area.
+        Units m^dim or m^(dim-1): in 2D per metre of depth, in 1D per m2 of area. Each facet of an interface
+        counts once, whichever process holds it.
+
+        Raises
+        ------
+        InputError
+            Another kind, or a name that the mesh lacks.
         """
         import ufl
 
         one = fem.Constant(self.mesh, 1.0)
-        if kind == "region":
-            dx = ufl.Measure("dx", domain=self.mesh, subdomain_data=self.cell_tags)
-            form = fem.form(one * dx(self.region(name)))
-        else:
-            ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=self.facet_tags)
-            form = fem.form(one * ds(self.boundary(name)))
+        lookup, integral, tags = self._kind(kind)
+        measure = ufl.Measure(integral, domain=self.mesh, subdomain_data=tags)
+        form = fem.form(one * measure(lookup(name)))
         return float(self.comm.allreduce(fem.assemble_scalar(form), op=MPI.SUM))
+
+    def _kind(self, kind: str) -> tuple[Callable[..., tuple[int, ...]], str, mesh.MeshTags]:
+        """How names of a kind are looked up, the integral over them, and the tags it goes by."""
+        kinds: dict[str, tuple[Callable[..., tuple[int, ...]], str, mesh.MeshTags]] = {
+            "region": (self.region, "dx", self.cell_tags),
+            "boundary": (self.boundary, "ds", self.facet_tags),
+            "interface": (self.interface, "dS", self.facet_tags),
+        }
+        if kind not in kinds:
+            raise InputError(
+                "there is no such kind of part", field="kind", value=kind, remedy=nearest(kind, list(kinds))
+            )
+        return kinds[kind]
 
     def digest(self) -> str:
         """Hash of cells by their corners, with tags: the provenance of every result (12 hex digits).
