@@ -50,8 +50,16 @@ class InputError(LithoscapeError):
     exit_code = 2
 
 
+class MeshError(LithoscapeError):
+    """A mesh on which nothing should be computed; the message lists every fault. Exit code 1."""
+
+
 class SolveError(LithoscapeError):
     """A computation could not be finished. What was computed is kept. Exit code 1."""
+
+
+class StaircaseWarning(UserWarning):
+    """Surfaces follow the faces of voxels: their area is too large by a known factor."""
 
 
 def nearest(name: str, valid: list[str] | tuple[str, ...]) -> str:
