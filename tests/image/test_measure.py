@@ -9,9 +9,10 @@ import pytest
 
 from lithoscape.errors import InputError
 from lithoscape.image import Grid, Volume
+from lithoscape.image.correlate import correlation
 from lithoscape.image.io import read_volume
 from lithoscape.image.measure import MEASURES, measure
-from lithoscape.image.profile import by_region, by_slab
+from lithoscape.image.profile import by_region, by_slab, slab_boxes
 from lithoscape.report.measured import blocks, in_page_units, render_page, write_measured
 
 H = 0.5e-6
@@ -44,6 +45,10 @@ def test_profiles_follow_the_height(through: int, collector: str) -> None:
     assert area[0] == pytest.approx(3.0, rel=0.1)
     np.testing.assert_allclose(area[2:], 0.0)
     assert np.isnan(active["Mean intercept through [m]"].values[3])
+    whole = correlation(volume.crop(*slab_boxes(volume.grid, 4)[0]), "active", max_lag=5 * H)
+    plane = [whole.lengths[k] for k in volume.grid.in_plane]
+    assert active["Correlation length in plane [m]"].values[0] == pytest.approx(np.mean(plane), rel=1e-9)
+    assert np.isnan(active["Correlation length in plane [m]"].values[3])
     assert active["Normal tensor through"].values[0] == pytest.approx(0.0, abs=1e-6)
     assert profile["Specific contact area [m-1]"].values[0, 0] * 20 * H == pytest.approx(area[0])
 

@@ -18,6 +18,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
@@ -119,6 +120,24 @@ def correlation(
         _slope(distance, radial, max(grid.voxel_size)) if same else np.nan,
         _crossings(axes, grid) if same else np.nan,
     )  # fmt: skip
+
+
+def correlation_length(volume: Volume, phase: str, axes: Sequence[int]) -> float:
+    """Integral of the autocovariance to its first zero, within a quarter of the axis; mean over axes [m].
+
+    Parameters
+    ----------
+    volume, phase:
+        The image and the phase; NaN if the phase is missing or fills the image.
+    axes:
+        Axes of more than three voxels.
+    """
+    mask = volume.mask(phase)
+    share, lengths = float(mask.mean()), []
+    for axis in axes:
+        s2 = _along(mask, mask, axis, mask.shape[axis] // 4, False)
+        lengths.append(_scale(np.arange(s2.size) * volume.grid.voxel_size[axis], s2 - share**2)[0])
+    return float(np.mean(lengths))
 
 
 def _steps(grid: Grid, max_lag: float | None, periodic: bool) -> tuple[int, ...]:

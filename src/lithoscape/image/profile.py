@@ -10,6 +10,7 @@ import xarray as xr
 
 from ..errors import InputError
 from .contact import triple_lines
+from .correlate import correlation_length
 from .grid import Grid
 from .orientation import mean_intercepts, surface_normals
 from .surface import CellCounts, cell_counts, crofton
@@ -27,6 +28,7 @@ UNITS = {
     "Specific surface area [m-1]": "m-1",
     "Mean intercept through [m]": "m",
     "Mean intercept in plane [m]": "m",
+    "Correlation length in plane [m]": "m",
     "Normal tensor through": "1",
     "Local thickness, mean [m]": "m",
     "Specific contact area [m-1]": "m-1",
@@ -185,6 +187,7 @@ def _of_phase(
         normal = float(surface_normals(part, name).tensor[through, through])
     one["Mean intercept through [m]"] = lengths[through]
     one["Mean intercept in plane [m]"] = float(np.mean([lengths[k] for k in across]))
+    one["Correlation length in plane [m]"] = correlation_length(part, name, across)
     one["Normal tensor through"] = normal
     return one
 
