@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import InputError
 from ..image.grid import Grid
 
@@ -47,13 +49,20 @@ def outer_planes(grid: Grid, dim: int = 3) -> dict[str, tuple[int, float]]:
         ``dim`` 2 and no axis of one voxel to leave out.
     """
     axes = [axis for axis in range(3) if dim == 3 or axis != flat_axis(grid)]
-    ends = {axis: (grid.origin[axis], grid.origin[axis] + grid.size[axis]) for axis in axes}
-    low, high = ends[grid.through]
-    place = axes.index(grid.through)
-    near, far = (low, high) if grid.collector == "low" else (high, low)
-    planes = {"collector": (place, near), "separator": (place, far)}
-    sides = [axis for axis in axes if axis != grid.through]
+    low = [grid.origin[axis] for axis in axes]
+    high = [grid.origin[axis] + grid.size[axis] for axis in axes]
+    return box_planes(low, high, axes.index(grid.through), grid.collector)
+
+
+def box_planes(
+    low: Sequence[float], high: Sequence[float], through: int, collector: str
+) -> dict[str, tuple[int, float]]:
+    """:func:`outer_planes` of a box from ``low`` to ``high`` in two or three coordinates [m]."""
+    ends = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    near, far = ends[through] if collector == "low" else ends[through][::-1]
+    planes = {"collector": (through, near), "separator": (through, far)}
+    sides = [axis for axis in range(len(ends)) if axis != through]
     for number, axis in enumerate(sides, start=1):
         for end, level in zip(("low", "high"), ends[axis], strict=True):
-            planes[f"side {number} {end}"] = (axes.index(axis), level)
+            planes[f"side {number} {end}"] = (axis, level)
     return planes
