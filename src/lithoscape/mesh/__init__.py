@@ -3,11 +3,42 @@
 ``layered_cell([Layer("separator", 25e-6, 20), ...])`` stacks layers in 1D, 2D or 3D;
 ``cracked_cell(CrackedCell(...))`` makes a cross-section with a tapering crack;
 both give a frozen ``Domain``: mesh, tags, names of regions and boundaries;
+``stack_cell``, ``cracked_layers``, ``channel_cell``, ``hole_cell`` and ``particle_cell`` give a ``Tessellation``; ``build.domain`` makes a ``Domain`` of it;
 ``domain.measure("region", "crack")`` and ``domain.digest()`` say what it is.
 """
 
 from .cad import CrackedCell, cracked_cell
+from .cad_channels import ChannelCell, channel_cell
+from .cad_cracks import CollectorGap, CrackedLayers, SheetCrack, cracked_layers
+from .cad_holes import HoleCell, hole_cell
+from .cad_particle import Lens, Particle, Slit, Void
+from .cad_particle_mesh import particle_cell
+from .cad_size import Sizing
+from .cad_stack import Slab, StackCell, stack_cell
 from .domain import Domain
 from .structured import Layer, layered_cell
 
-__all__ = ["CrackedCell", "Domain", "Layer", "cracked_cell", "layered_cell"]
+__all__ = [
+    "ChannelCell",
+    "CollectorGap",
+    "CrackedCell",
+    "CrackedLayers",
+    "Domain",
+    "HoleCell",
+    "Layer",
+    "Lens",
+    "Particle",
+    "SheetCrack",
+    "Sizing",
+    "Slab",
+    "Slit",
+    "StackCell",
+    "Void",
+    "channel_cell",
+    "cracked_cell",
+    "cracked_layers",
+    "hole_cell",
+    "layered_cell",
+    "particle_cell",
+    "stack_cell",
+]

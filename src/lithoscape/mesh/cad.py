@@ -7,8 +7,6 @@ then the electrode up to the collector.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +18,7 @@ from mpi4py import MPI
 
 from ..errors import InputError
 from .domain import Domain, tag_facets
+from .gmsh_session import session
 
 _MICROMETRE = 1e-6
 
@@ -115,7 +114,7 @@ class CrackedCell:
 
 def cracked_cell(cell: CrackedCell, *, comm: MPI.Comm = MPI.COMM_WORLD) -> Domain:
     """Structured triangle mesh of :class:`CrackedCell`, regions separator, positive, crack."""
-    with _gmsh() as gmsh:
+    with session("cracked cell") as gmsh:
         if comm.rank == 0:
             _build(gmsh, cell)
         partitioner = mesh.create_cell_partitioner(mesh.GhostMode.shared_facet, 2)
@@ -143,18 +142,6 @@ def _um(length: float) -> str:
     return f"{length / _MICROMETRE:g} um"
 
 
-@contextmanager
-def _gmsh() -> Iterator[Any]:
-    import gmsh
-
-    gmsh.initialize(interruptible=False)
-    gmsh.option.setNumber("General.Terminal", 0)
-    try:
-        yield gmsh
-    finally:
-        gmsh.finalize()
-
-
 def _build(gmsh: Any, cell: CrackedCell) -> None:
     """A grid of transfinite blocks: rows by depth, columns crack | matrix.
 
@@ -162,7 +149,6 @@ def _build(gmsh: Any, cell: CrackedCell) -> None:
     matrix keeps the maximum principle, so depleted salt does not undershoot
     (rectangles of the same shape do).
     """
-    gmsh.model.add("cracked cell")
     rows, labels = _rows(cell)
     geo = gmsh.model.geo
     tip = [_edge(cell, y) for y in rows]
