@@ -3,7 +3,8 @@
 ``layered_cell([Layer("separator", 25e-6, 20), ...])`` stacks layers in 1D, 2D or 3D;
 ``cracked_cell(CrackedCell(...))`` makes a cross-section with a tapering crack;
 both give a frozen ``Domain``: mesh, tags, names of regions and boundaries;
-``stack_cell``, ``cracked_layers``, ``channel_cell``, ``hole_cell`` and ``particle_cell`` give a ``Tessellation``; ``build.domain`` makes a ``Domain`` of it;
+``stack_cell``, ``cracked_layers``, ``channel_cell``, ``hole_cell`` and ``particle_cell`` give a
+``Tessellation`` (Gmsh), of which ``build.domain`` makes a ``Domain``;
 ``domain.measure("region", "crack")`` and ``domain.digest()`` say what it is.
 """
 
