@@ -90,7 +90,7 @@ def read_meshio(path: Path, array: str | None = None, file_format: str | None = 
             try:
                 mesh = meshio.read(path, file_format=file_format)
             except SystemExit as stop:  # meshio ends the process where others raise
-                raise damaged(path, heard.getvalue().strip() or "meshio gives up") from stop
+                raise damaged(path, " ".join(heard.getvalue().split()) or "meshio gives up") from stop
             except ImportError as error:
                 raise _no_library(path.suffix, error) from error
     except MemoryError as error:

@@ -6,7 +6,7 @@ facets. The header stands in a field array of bytes, which meshio can read too (
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,11 @@ def write_vtu(content: Content, path: Path) -> None:
     writer.SetDataModeToBinary()
     with _listening() as heard:
         if not writer.Write():
-            raise OSError("; ".join(heard()) or "the VTK writer failed")
+            raise OSError(heard() or "the VTK writer failed")
 
 
 @contextmanager
-def _listening() -> Iterator[Any]:
+def _listening() -> Iterator[Callable[[], str]]:
     """What VTK would print and pass over: a function that gives it."""
     from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
 
@@ -82,7 +82,7 @@ def _listening() -> Iterator[Any]:
     vtkOutputWindow.SetInstance(window)
     vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
     try:
-        yield lambda: [line.strip() for line in window.GetOutput().splitlines() if line.strip()]
+        yield lambda: window.GetOutput().partition("): ")[2].partition("\n")[0].strip()
     finally:
         vtkLogger.SetStderrVerbosity(verbosity)
         vtkOutputWindow.SetInstance(before)
@@ -101,7 +101,7 @@ def read_vtu(path: Path) -> Content:
         reader.Update()
         grid = reader.GetOutput()
         if complaint := heard():
-            raise damaged(path, complaint[-1])
+            raise damaged(path, complaint)
         if not grid.GetNumberOfCells():
             raise damaged(path, "it holds no cells")
         cells = grid.GetCells()

@@ -1,4 +1,4 @@
-"""XDMF with HDF5: ``NAME.xdmf`` has the cells, ``NAME.facets.xdmf`` named facets, ``NAME.h5`` the numbers.
+"""XDMF with HDF5: ``NAME.xdmf`` and ``NAME.h5`` for the cells, ``NAME.facets.xdmf`` and ``.h5`` for facets.
 
 ParaView and meshio open both; names of tags stand in an ``Information`` element, which meshio gives as field
 data, the header in the data set ``lithoscape``. DOLFINx reads the mesh as ``XDMFFile.read_mesh(name="mesh")``
@@ -44,23 +44,29 @@ def companions(path: Path, content: Content) -> tuple[Path, ...]:
                     "a file of this name holds something else than a mesh", field="path", value=stored.name,
                     remedy="Give the mesh another name: its numbers go into NAME.h5",
                 )  # fmt: skip
-    facets = (path.with_name(path.stem + ".facets" + path.suffix),) if len(content.parts) > 1 else ()
-    return (stored, *facets)
+    facets = path.with_name(path.stem + ".facets" + path.suffix)
+    more = (facets, facets.with_suffix(".h5")) if len(content.parts) > 1 else ()
+    return (stored, *more)
 
 
 def write_xdmf(content: Content, paths: tuple[Path, ...], parts: tuple[Path, ...]) -> None:
-    """Write the files ``paths`` (XDMF, HDF5, facets if there are any) under the names ``parts``."""
-    stored = paths[1].name
+    """Write the files ``paths`` (XDMF and HDF5 of cells, then of facets if any) under the names ``parts``."""
     with h5py.File(parts[1], "w") as data:
         data[HEADER] = np.frombuffer(header_text(content.header or {}).encode("ascii"), np.uint8)
-        points = _item(data, stored, "points", content.points)
-        for k, part in enumerate(content.parts):
-            grid, tag = ("facets", "facet") if k else ("mesh", "region")
-            columns = {tag: part.tags.astype(np.int32), **part.columns}
-            tree = _document(data, stored, grid, points, part, columns)
-            _describe(tree, content.names)
-            text = ET.tostring(tree, encoding="unicode")
-            parts[2 if k else 0].write_text(f'<?xml version="1.0"?>\n{text}\n', encoding="utf-8")
+        points = _item(data, paths[1].name, "points", content.points)
+        cells, *facets = content.parts
+        columns = {"region": cells.tags.astype(np.int32), **cells.columns}
+        _save(_document(data, paths[1].name, "mesh", points, cells, columns), content, parts[0])
+    for part in facets:  # DOLFINx opens the HDF5 file of the same name only
+        with h5py.File(parts[3], "w") as data:
+            columns = {"facet": part.tags.astype(np.int32)}
+            _save(_document(data, paths[3].name, "facets", points, part, columns), content, parts[2])
+
+
+def _save(tree: ET.Element, content: Content, path: Path) -> None:
+    _describe(tree, content.names)
+    text = ET.tostring(tree, encoding="unicode")
+    path.write_text(f'<?xml version="1.0"?>\n{text}\n', encoding="utf-8")
 
 
 def _document(
