@@ -15,7 +15,7 @@ def quality(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True)
 def least_sine(p, c):  # type: ignore[no-untyped-def]
-    """Smallest sine of the dihedral angles of a tetrahedron, or of the angles of a triangle across axis 0."""
+    """Smallest sine of the dihedral angles of a tetrahedron, or of the angles of a triangle."""
     if c.size == 3:
         return _flat_sine(p, c)
     x = np.empty((4, 3))
@@ -50,10 +50,13 @@ def least_sine(p, c):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True)
 def _flat_sine(p, c):  # type: ignore[no-untyped-def]
     a, b, d = p[c[0]], p[c[1]], p[c[2]]
-    twice = (b[1] - a[1]) * (d[2] - a[2]) - (b[2] - a[2]) * (d[1] - a[1])
-    e0 = (b[1] - a[1]) ** 2 + (b[2] - a[2]) ** 2
-    e1 = (d[1] - b[1]) ** 2 + (d[2] - b[2]) ** 2
-    e2 = (a[1] - d[1]) ** 2 + (a[2] - d[2]) ** 2
+    u0, u1, u2 = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    v0, v1, v2 = d[0] - a[0], d[1] - a[1], d[2] - a[2]
+    # in a plane across an axis two of the three parts of the cross product are zero
+    twice = (u1 * v2 - u2 * v1) + (u2 * v0 - u0 * v2) + (u0 * v1 - u1 * v0)
+    e0 = u0 * u0 + u1 * u1 + u2 * u2
+    e1 = (d[0] - b[0]) ** 2 + (d[1] - b[1]) ** 2 + (d[2] - b[2]) ** 2
+    e2 = v0 * v0 + v1 * v1 + v2 * v2
     largest = np.sqrt(max(e0 * e1, max(e1 * e2, e2 * e0)))
     return twice / largest if largest > 0 else 0.0
 

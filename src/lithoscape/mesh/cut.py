@@ -264,12 +264,16 @@ def _divide(mesh: Cut, levels: Levels) -> bool:
     mesh.points = np.concatenate([mesh.points, new])
     mesh.sets = np.concatenate([mesh.sets, first | second])
     mesh.bound = np.concatenate([mesh.bound, mesh.bound[edges[:, 0]] & mesh.bound[edges[:, 1]]])
-    none = np.empty((0, mesh.cells.shape[1]), np.int32)
-    count = _bisect(mesh.cells, mesh.free, slots, rows, rank, number, none, mesh.free[:0], False)
-    cells = np.empty((count, mesh.cells.shape[1]), np.int32)
-    free = np.empty(count, bool)
-    _bisect(mesh.cells, mesh.free, slots, rows, rank, number, cells, free, True)
-    mesh.cells, mesh.free = cells, free
+    touched = np.zeros(len(mesh.points), bool)
+    touched[edges] = True
+    parted = _parted(mesh.cells, touched, slots, rows)
+    old, old_free = mesh.cells[parted], mesh.free[parted]
+    none = np.empty((0, old.shape[1]), np.int32)
+    count = _bisect(old, old_free, slots, rows, rank, number, none, old_free[:0], False)
+    cells, free = np.empty((count, old.shape[1]), np.int32), np.empty(count, bool)
+    _bisect(old, old_free, slots, rows, rank, number, cells, free, True)
+    mesh.cells = np.concatenate([mesh.cells[~parted], cells])
+    mesh.free = np.concatenate([mesh.free[~parted], free])
     return True
 
 
@@ -343,6 +347,20 @@ def _row(u, v, slots, rows):  # type: ignore[no-untyped-def]
             return rows[k]
         k = (k + 1) & (slots.size - 1)
     return -1
+
+
+@numba.njit(cache=True)
+def _parted(cells, ends, slots, rows):  # type: ignore[no-untyped-def]
+    """Cells with an edge of the table; ``ends`` marks the vertices of such edges."""
+    out = np.zeros(cells.shape[0], np.bool_)
+    for n in range(cells.shape[0]):
+        for i in range(cells.shape[1]):
+            if not ends[cells[n, i]]:
+                continue
+            for j in range(i):
+                if ends[cells[n, j]] and _row(cells[n, i], cells[n, j], slots, rows) >= 0:
+                    out[n] = True
+    return out
 
 
 @numba.njit(cache=True)

@@ -1,8 +1,8 @@
 """Slivers removed without spoiling surfaces: vertices slide, short edges collapse.
 
-The measure of a cell is the smallest sine of its dihedral angles (of its angles in 2D), negative if it is
+The measure of a cell is the smallest sine of its dihedral angles (its angles in 2D), negative if it is
 inverted. Around every cell below the goal, vertices are tried a little to each side: anywhere inside a phase,
-along the surface on one, along the line where three phases meet, within the faces of the box; surface vertices
+along the surface on one, along the line where three meet, within the faces of the box; surface vertices
 are put back on the surface after each sweep. What is left collapses an edge into one of its ends, if all
 regions around the vertex that goes also meet in that edge, so that no film or neck is closed. A step is only
 taken if the worst cell around it becomes better.
@@ -38,33 +38,33 @@ def improve(mesh: Cut, phase: np.ndarray, levels: Levels, goal: float = GOAL) ->
         Smallest dihedral angle aimed at [degrees].
     """
     least = float(np.sin(np.radians(goal)))
+    worst = quality(mesh.points, mesh.cells)
     for _ in range(ROUNDS):
-        bad = quality(mesh.points, mesh.cells) < least
-        if not bad.any():
+        if not (worst < least).any():
             break
-        _slide(mesh, phase, levels, bad, least)
-        mesh, phase = _collapse(mesh, phase, least)
+        _slide(mesh, phase, levels, worst, least)
+        mesh, phase, worst = _collapse(mesh, phase, worst, least)
     return mesh, phase
 
 
-def _slide(mesh: Cut, phase: np.ndarray, levels: Levels, bad: np.ndarray, least: float) -> None:
+def _slide(mesh: Cut, phase: np.ndarray, levels: Levels, worst: np.ndarray, least: float) -> None:
+    """Move vertices; ``worst``, the quality of the cells, is kept up to date."""
     for _ in range(SWEEPS):
         core = np.zeros(len(mesh.points), bool)
-        core[mesh.cells[bad]] = True
+        core[mesh.cells[worst < least]] = True
         near = np.flatnonzero(core[mesh.cells].any(axis=1))
         cells = mesh.cells[near]
         vertices = np.flatnonzero(core)
         start, stars = _stars(cells, core, len(mesh.points))
         before = mesh.points[vertices].copy()
-        worst = _worst(mesh.points, cells, vertices, start, stars)
+        least_star = _worst(mesh.points, cells, vertices, start, stars)
         basis, phases, count = _directions(mesh, phase[near], cells, vertices, start, stars, levels)
         _search(mesh.points, cells, vertices, start, stars, basis, least)
         held = np.flatnonzero((count > 1) & (mesh.points[vertices] != before).any(axis=1))
         _put_back(mesh, vertices, held, phases, count, before, levels)
-        _undo(mesh.points, cells, vertices, start, stars, before, worst)
-        bad = np.zeros(len(mesh.cells), bool)
-        bad[near] = quality(mesh.points, cells) < least
-        if not bad.any():
+        _undo(mesh.points, cells, vertices, start, stars, before, least_star)
+        worst[near] = quality(mesh.points, cells)
+        if not (worst < least).any():
             break
 
 
@@ -72,14 +72,12 @@ def _directions(
     mesh: Cut, phase: np.ndarray, cells: np.ndarray, vertices: np.ndarray, start: np.ndarray,
     stars: np.ndarray, levels: Levels,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Unit directions each vertex may move in, zero where there are fewer than three; its phases; their number."""
+    """Unit directions each vertex may move in, zero beyond those; its phases; their number."""
     many = len(levels.phases)
     around = _phases_around(phase, vertices, start, stars, many)
     count = around.sum(axis=1)
     order = np.argsort(~around, axis=1, kind="stable")
     free = ((mesh.bound[vertices, None] >> np.arange(3)) & 1 == 0).astype(float)
-    if mesh.cells.shape[1] == 3:
-        free[:, 0] = 0.0
     basis = np.zeros((len(vertices), 3, 3))
     basis[:, [0, 1, 2], [0, 1, 2]] = free
     size = np.full(len(vertices), 1e-3 * np.ptp(mesh.points[cells], axis=1).max(axis=1).mean())
@@ -113,9 +111,10 @@ def _put_back(
         mesh.points[v[good]] = found[good]
 
 
-def _collapse(mesh: Cut, phase: np.ndarray, least: float) -> tuple[Cut, np.ndarray]:
+def _collapse(
+    mesh: Cut, phase: np.ndarray, worst: np.ndarray, least: float
+) -> tuple[Cut, np.ndarray, np.ndarray]:
     """Collapse an edge of every cell below ``least`` where that helps."""
-    worst = quality(mesh.points, mesh.cells)
     core = np.zeros(len(mesh.points), bool)
     core[mesh.cells[worst < least]] = True
     near = np.flatnonzero(core[mesh.cells].any(axis=1))
@@ -125,12 +124,13 @@ def _collapse(mesh: Cut, phase: np.ndarray, least: float) -> tuple[Cut, np.ndarr
     order = order[worst[near][order] < least]
     alive = _collapses(mesh.points, cells, phase[near], mesh.bound, core, start, stars, order)
     if alive.all():
-        return mesh, phase
+        return mesh, phase, worst
     whole = mesh.cells.copy()
     whole[near] = cells
+    worst[near] = quality(mesh.points, cells)
     keep = np.ones(len(whole), bool)
     keep[near] = alive
-    return replace(mesh, cells=whole[keep], free=mesh.free[keep]), phase[keep]
+    return replace(mesh, cells=whole[keep], free=mesh.free[keep]), phase[keep], worst[keep]
 
 
 @numba.njit(cache=True)

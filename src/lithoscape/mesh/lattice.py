@@ -1,9 +1,9 @@
 """Graded lattice of tetrahedra: body-centred cubic where it is uniform, conforming where its size changes.
 
-Cubes of a balanced octree, each with a vertex at its centre. Two cubes of one size share four tetrahedra
-around the line between their centres: the body-centred cubic lattice, dihedral angles of 60 and 90 degrees.
-Towards a larger cube, a face of the box or an internal plane, each centre takes the face itself. Grading as in
-[1]_; the smallest dihedral angle of all these is 35 degrees.
+Cubes of a balanced octree, each with a vertex at its centre. Two cubes of one size share four
+tetrahedra around the line between their centres: the body-centred cubic lattice, dihedral angles of 60 and
+90 degrees. Towards a larger cube, a face of the box or an internal plane, each centre takes the face itself.
+Grading as in [1]_; the smallest dihedral angle of all these is 35 degrees.
 
 References
 ----------
@@ -130,12 +130,79 @@ def _straddling(counts: Counts, level: int, axis: int, planes: Sequence[int]) ->
     shape = tuple(-(-n // edge) for n in counts)
     out = np.zeros(shape, bool)
     for k, n in enumerate(counts):
-        if n % edge:
+        if n > 1 and n % edge:
             np.moveaxis(out, k, 0)[-1] = True
     for plane in planes:
         if plane % edge:
             np.moveaxis(out, axis, 0)[plane // edge] = True
     return out
+
+
+def flat_lattice(
+    counts: Counts, wanted: Sequence[np.ndarray], axis: int = 0, planes: Sequence[int] = ()
+) -> Lattice:
+    """Triangles in the plane of an image of one page: as :func:`lattice`, with one entry of ``counts`` 1.
+
+    Squares with a vertex at the centre; the smallest angle is 45 degrees. Points lie in the middle of a page.
+    """
+    level = balanced(counts, wanted, axis, planes)
+    flat = counts.index(1)
+    p, q = (k for k in range(3) if k != flat)
+    squares = np.take(level, 0, axis=flat)
+    size = np.array([2 * counts[p] + 1, 2 * counts[q] + 1], dtype=np.int64)
+    number = np.full(int(size.prod()), -1, np.int32)
+    count = _triangles(squares, size, number, np.empty((0, 3), np.int32), False)
+    cells = np.empty((count[0], 3), np.int32)
+    number[:] = -1
+    _triangles(squares, size, number, cells, True)
+    keys = np.empty(count[1], np.int64)
+    used = np.flatnonzero(number >= 0)
+    keys[number[used]] = used
+    points = np.full((len(keys), 3), 0.5)
+    points[:, p], points[:, q] = keys // size[1] / 2, keys % size[1] / 2
+    bound = np.full(len(keys), 1 << flat, np.uint8)
+    for k in (p, q):
+        level_set = (points[:, k] == 0) | (points[:, k] == counts[k])
+        if k == axis:
+            level_set |= np.isin(points[:, k], planes)
+        bound |= (level_set << k).astype(np.uint8)
+    beyond = np.searchsorted(np.sort(np.array(planes, float)), points[cells, axis].mean(axis=1)).astype(
+        np.uint8
+    )
+    return Lattice(points, cells, bound, beyond)
+
+
+@numba.njit(cache=True)
+def _triangles(squares, size, number, cells, fill):  # type: ignore[no-untyped-def]
+    """Count (triangles, vertices) of a plane lattice, and write them if ``fill``."""
+    count = np.zeros(2, np.int64)
+    rows, columns = squares.shape
+    way = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    for y in range(rows):
+        for x in range(columns):
+            edge = 1 << squares[y, x]
+            if y % edge or x % edge:
+                continue
+            for n in range(4):
+                a0, a1 = 2 * (y + edge * way[n, 0]), 2 * (x + edge * way[n, 1])
+                b0, b1 = 2 * (y + edge * way[(n + 1) % 4, 0]), 2 * (x + edge * way[(n + 1) % 4, 1])
+                r = (y, y + edge, y, y - 1)[n]
+                c = (x - 1, x, x + edge, x)[n]
+                parted = 0 <= r < rows and 0 <= c < columns and squares[r, c] < squares[y, x]
+                m0, m1 = (a0 + b0) // 2, (a1 + b1) // 2
+                for part in range(2 if parted else 1):
+                    s0, s1 = (m0, m1) if part == 1 else (a0, a1)
+                    e0, e1 = (m0, m1) if parted and part == 0 else (b0, b1)
+                    corners = ((2 * y + edge, 2 * x + edge), (s0, s1), (e0, e1))
+                    for k in range(3):
+                        key = corners[k][0] * size[1] + corners[k][1]
+                        if number[key] < 0:
+                            number[key] = count[1]
+                            count[1] += 1
+                        if fill:
+                            cells[count[0], k] = number[key]
+                    count[0] += 1
+    return count
 
 
 @numba.njit(cache=True)
@@ -240,7 +307,7 @@ def _parted(level, fine, a, b, here):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _around(level, fine, size, k, here, mine, other, corner, number, count, cells, fill):  # type: ignore[no-untyped-def]
-    """Tetrahedra around the line from ``mine`` to ``other``: one per edge of the face, two if it is parted."""
+    """Tetrahedra around the line from ``mine`` to ``other``: one per edge, two where it is parted."""
     for n in range(4):
         a, b = corner[n], corner[(n + 1) % 4]
         if _parted(level, fine, a, b, here):

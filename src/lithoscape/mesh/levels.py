@@ -1,8 +1,8 @@
 """Where the phases are, between the voxels: one function per phase, the largest of which wins.
 
-From an image: every phase's indicator smoothed by ``2 G(s) - G(s sqrt 2)``, which moves a curved surface by no
-more than fourth order in s over its radius, interpolated by cubic splines. From a generator: minus the signed
-distance to each phase's exact geometry.
+From an image: every phase's indicator smoothed by ``2 G(s) - G(s sqrt 2)``, which moves a curved surface by
+no more than fourth order in s over its radius, interpolated by cubic splines. From a generator: minus the
+signed distance to each phase's exact geometry.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numba
 import numpy as np
 
 Kind = Literal["triangle", "quad", "tetra", "hexahedron"]
@@ -124,6 +125,8 @@ class Tessellation:
 
 def cell_sizes(kind: Kind, points: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Signed volume or area of cells; hexahedra and quadrilaterals are boxes."""
+    if kind == "tetra":
+        return _volumes(points, cells)
     p = [points[cells[:, k]] for k in SPAN[kind]]
     edges = np.stack([q - p[0] for q in p[1:]], axis=1)
     if edges.shape[1] == edges.shape[2]:
@@ -131,6 +134,18 @@ def cell_sizes(kind: Kind, points: np.ndarray, cells: np.ndarray) -> np.ndarray:
     else:  # a surface in space
         size = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
     return size / {"tetra": 6.0, "triangle": 2.0}.get(kind, 1.0)
+
+
+@numba.njit(cache=True)
+def _volumes(points, cells):  # type: ignore[no-untyped-def]
+    out = np.empty(cells.shape[0])
+    for n in range(cells.shape[0]):
+        a, b, c, d = cells[n, 0], cells[n, 1], cells[n, 2], cells[n, 3]
+        u0, u1, u2 = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+        v0, v1, v2 = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+        w0, w1, w2 = points[d, 0] - points[a, 0], points[d, 1] - points[a, 1], points[d, 2] - points[a, 2]
+        out[n] = (u0 * (v1 * w2 - v2 * w1) - u1 * (v0 * w2 - v2 * w0) + u2 * (v0 * w1 - v1 * w0)) / 6
+    return out
 
 
 def facet_sizes(points: np.ndarray, facets: np.ndarray) -> np.ndarray:
@@ -151,19 +166,59 @@ def facets_of(kind: Kind, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     ValueError
         A facet that belongs to more than two cells.
     """
-    local = FACETS[kind]
-    corners = np.concatenate([cells[:, list(f)] for f in local])
-    owner = np.tile(np.arange(len(cells), dtype=np.int64), len(local))
-    key = np.sort(corners, axis=1)
-    order = np.lexsort(key.T[::-1])
-    key = key[order]
-    new = np.ones(len(key), bool)
-    new[1:] = (key[1:] != key[:-1]).any(axis=1)
-    start = np.flatnonzero(new)
-    count = np.diff(np.append(start, len(key)))
-    if (count > 2).any():
-        raise ValueError(f"{int((count > 2).sum())} facets belong to more than two cells")
-    first = order[start]
-    second = np.full(len(start), -1, np.int64)
-    second[count == 2] = owner[order[start[count == 2] + 1]]
-    return corners[first], owner[first], second
+    local = np.array(FACETS[kind], np.int64)
+    corners, first, second, crowded = _pairs(np.ascontiguousarray(cells, np.int32), local)
+    if crowded:
+        raise ValueError(f"{crowded} facets belong to more than two cells")
+    return corners, first, second
+
+
+@numba.njit(cache=True)
+def _pairs(cells, local):  # type: ignore[no-untyped-def]
+    """Facets by hashing: corners, first and second cell, and how many had a third."""
+    sides, width = local.shape
+    most = cells.shape[0] * sides
+    size = 64
+    while size < 1.3 * most:
+        size *= 2
+    table = np.full(size, -1, np.int32)
+    keys, side = np.empty((most, width), np.int32), np.empty(most, np.int8)
+    first, second = np.empty(most, np.int64), np.full(most, -1, np.int64)
+    key = np.empty(width, np.int32)
+    count, crowded = 0, 0
+    for n in range(cells.shape[0]):
+        for f in range(sides):
+            for k in range(width):  # insertion keeps the few corners sorted
+                v, m = cells[n, local[f, k]], k
+                while m > 0 and key[m - 1] > v:
+                    key[m] = key[m - 1]
+                    m -= 1
+                key[m] = v
+            mixed = np.uint64(0)
+            for k in range(width):
+                mixed = (mixed ^ np.uint64(key[k])) * np.uint64(0x9E3779B97F4A7C15)
+                mixed ^= mixed >> np.uint64(31)
+            place = np.int64(mixed & np.uint64(size - 1))
+            row = table[place]
+            while row >= 0:
+                same = True
+                for k in range(width):
+                    same = same and keys[row, k] == key[k]
+                if same:
+                    break
+                place = (place + 1) & (size - 1)
+                row = table[place]
+            if row < 0:
+                table[place] = count
+                keys[count] = key
+                first[count], side[count] = n, f
+                count += 1
+            elif second[row] < 0:
+                second[row] = n
+            else:
+                crowded += 1
+    corners = np.empty((count, width), np.int32)
+    for row in range(count):
+        for k in range(width):
+            corners[row, k] = cells[first[row], local[side[row], k]]
+    return corners, first[:count].copy(), second[:count].copy(), crowded
