@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, nearest
+from .facets import matched, with_interfaces
 from .file_content import FACET_KIND, TAG_ARRAYS, Content, Part, joined
 from .outer import box_planes
-from .tessellation import CORNERS, DIMENSION, FACETS, Kind, Tessellation, facets_of
+from .tessellation import CORNERS, DIMENSION, Kind, Tessellation, facets_of
 
 Which = int | str | Sequence[int | str]
 """A tag, a physical name, or several of them."""
@@ -233,48 +234,26 @@ def _with_boundaries(
         if not wanted:
             low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
             return mesh.with_facets(box_planes(low.tolist(), high.tolist(), how.through, how.collector)), []
-        derived = mesh.with_facets({})
         corners, _, second = facets_of(mesh.kind, mesh.cells)
     except ValueError as error:
         raise InputError(
             str(error), field="path", value=path.name, remedy="Remove cells that overlap or are there twice"
         ) from error
-    inside = _where(facets.cells, corners, second, len(mesh.points))
+    row = matched(facets.cells, corners)
+    inside = (row < 0) | (second[row] >= 0)
     told = _told(found, names)
-    boundaries: dict[str, int] = {}
-    kept, tags, notes = [], [], []
+    boundaries: dict[str, np.ndarray] = {}
+    notes = []
     for name, which in wanted.items():
         rows = np.isin(facets.tags, _resolve(which, names, found, f"boundaries.{name}", told))
-        state = inside[rows]
-        if how.boundaries is None and (state != 0).any():
+        if not inside[rows].any():
+            boundaries[name] = facets.cells[rows]
+        elif how.boundaries is None:
             notes.append(f"the facets {name!r} of the file do not all lie on the outside; left out")
-            continue
-        if (state != 0).any():
+        else:
             raise InputError(
                 "facets of a boundary lie inside the mesh, or are no facets of its cells",
-                field=f"boundaries.{name}", value=int((state != 0).sum()),
+                field=f"boundaries.{name}", value=int(inside[rows].sum()),
                 remedy="Interfaces are found by themselves: 'active | pore' lies between two regions",
             )  # fmt: skip
-        boundaries[name] = len(boundaries) + 1
-        kept.append(facets.cells[rows])
-        tags.append(np.full(int(rows.sum()), boundaries[name], np.int32))
-    shift = len(boundaries)
-    own = len(FACETS[mesh.kind][0])
-    merged = replace(
-        derived,
-        facets=np.concatenate([*kept, derived.facets.reshape(-1, own)]).astype(np.int32),
-        facet_tags=np.concatenate([*tags, derived.facet_tags + shift]).astype(np.int32),
-        boundaries=boundaries,
-        interfaces={name: tag + shift for name, tag in derived.interfaces.items()},
-    )
-    return merged, notes
-
-
-def _where(facets: np.ndarray, corners: np.ndarray, second: np.ndarray, points: int) -> np.ndarray:
-    """0 for a facet on the outside, 1 between two cells, 2 if no cell has it."""
-    rows = np.concatenate([np.sort(corners, axis=1), np.sort(facets, axis=1)]).astype(np.int64)
-    _, number = np.unique(rows, axis=0, return_inverse=True)
-    number = number.ravel()
-    state = np.full(number.max() + 1, 2)
-    state[number[: len(corners)]] = second >= 0
-    return np.asarray(state[number[len(corners) :]])
+    return with_interfaces(mesh, boundaries), notes

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import InputError
 from ..image.formats.source import damaged, reading
 from .file_content import Content, Part, header_text, parse_header
+from .gmsh_session import session
 
 ELEMENTS = {"line": (1, 1), "triangle": (2, 2), "quad": (3, 2), "tetra": (4, 3), "hexahedron": (5, 3)}
 """Gmsh's number and the dimension of a kind of cell."""
@@ -181,28 +182,14 @@ def _header(path: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def _gmsh() -> Iterator[Any]:
-    """Gmsh with a model of its own; a session that runs already keeps its current model."""
-    import gmsh
-
-    running = bool(gmsh.isInitialized())
-    if not running:
-        gmsh.initialize(interruptible=False)
-    terminal = gmsh.option.getNumber("General.Terminal")
-    before = gmsh.model.getCurrent() if running else ""
-    views = set(gmsh.view.getTags())
-    gmsh.option.setNumber("General.Terminal", 0)
-    try:
-        gmsh.model.add("lithoscape mesh file")
-        yield gmsh
-    finally:
-        if running:
-            gmsh.model.remove()
+    """Gmsh with a model of its own; the views that a file brings go with it."""
+    with session("lithoscape mesh file") as gmsh:
+        views = set(gmsh.view.getTags())
+        try:
+            yield gmsh
+        finally:
             for view in set(gmsh.view.getTags()) - views:
                 gmsh.view.remove(view)
-            gmsh.model.setCurrent(before)
-            gmsh.option.setNumber("General.Terminal", terminal)
-        else:
-            gmsh.finalize()
 
 
 def _parts(gmsh: Any, rank: np.ndarray, path: Path) -> tuple[list[Part], list[np.ndarray]]:
