@@ -32,7 +32,7 @@ class HoleCell:
     diameter:
         At the separator [m].
     sizing:
-        Size of the cells; ``size`` holds at the holes' walls.
+        Size of the cells; ``size`` holds at the holes' walls and gives way to a quarter of the diameter.
     depth:
         From the separator [m]; None goes right through.
     wall_angle:
@@ -181,7 +181,7 @@ def _sizes(gmsh: Any, cell: HoleCell, sides: dict[int, tuple[str, ...]]) -> Size
     sizing, s = cell.sizing, cell.separator
     fields = SizeFields(gmsh, sizing.coarsest, sizing.growth)
     walls = [tag for tag, names in sides.items() if names == ("hole", "positive")]
-    fields.near(2, walls, sizing.size)
+    fields.near(2, walls, min(sizing.size, cell.diameter / 4))
     for x, y in cell.middles():
         fields.at({0: x, 1: y, 2: s + cell.deep}, min(sizing.size, cell.bottom / 2 or sizing.size / 2))
     for low, high in ((0.0, s), (s, s + cell.thickness)):

@@ -231,7 +231,8 @@ class Particle:
     semi_axes:
         Along x, y (disc, ellipse) or x, y, z (sphere, ellipsoid) [m].
     sizing:
-        Size of the cells; ``size`` holds at the particle's surface and at the walls of its cracks.
+        Size of the cells; ``size``, at most half a semi-axis, holds at the surface and at the walls
+        of cracks, and gives way to half the radius of a void, and in a box to half the width of a slit.
     slits:
         Cracks from the surface, apart from each other.
     voids:
@@ -240,7 +241,7 @@ class Particle:
         Extents of the electrolyte around the particle [m], which fills the slits too; None for none.
     tip_size:
         Size at the fronts of slits and the rims of lenses [m]; None is the width of the front (half of
-        ``size`` at a sharp one), and the thickness of the lens, if that is smaller than ``size``.
+        ``size`` at a sharp one), or half the thickness of the lens, if that is smaller than ``size``.
 
     Raises
     ------
@@ -266,7 +267,7 @@ class Particle:
                 remedy="(r, r) is a disc, (r, r, r) a sphere",
             )  # fmt: skip
         positive("semi_axes", *self.semi_axes)
-        self.sizing.check(self.semi_axes)
+        self.sizing.check([half / 2 for half in self.semi_axes])
         if self.tip_size is not None:
             positive("tip_size", self.tip_size)
             at_most("tip_size", self.tip_size, self.sizing.size, "the size at the surface")

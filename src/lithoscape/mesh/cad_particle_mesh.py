@@ -133,8 +133,10 @@ def _sizes(gmsh: Any, particle: Particle, active: Sequence[int]) -> SizeFields:
             fields.near(dim - 1, walls, max(slit.width / 2, own))
     for void in particle.voids:
         if isinstance(void, Lens):
-            size = particle.tip_size or min(sizing.size, void.thickness)
-            _refine(gmsh, fields, _rim(gmsh, void), size)
+            size = particle.tip_size or min(sizing.size, void.thickness / 2)
+            _refine(gmsh, fields, _inside(gmsh, void, dim - 2), size)
+        elif void.radius < 2 * sizing.size:  # a dozen edges around it
+            fields.near(dim - 1, [tag for _, tag in _inside(gmsh, void, dim - 1)], void.radius / 2)
     return fields
 
 
@@ -183,13 +185,13 @@ def _all_in(gmsh: Any, entity: Entity, points: set[int]) -> bool:
     return bool(corners) and corners <= points
 
 
-def _rim(gmsh: Any, lens: Lens) -> list[Entity]:
-    """Points (2D) or curves (3D) of a lens; the ball around it holds nothing else."""
+def _inside(gmsh: Any, void: Lens | Void, dim: int) -> list[Entity]:
+    """Entities of a void; the ball around it holds nothing else."""
     centre = np.zeros(3)
-    centre[: len(lens.centre)] = lens.centre
-    reach = 1.001 * lens.radius
+    centre[: len(void.centre)] = void.centre
+    reach = 1.005 * void.radius
     box = np.concatenate([centre - reach, centre + reach]) / UNIT
-    return list(gmsh.model.getEntitiesInBoundingBox(*box.tolist(), dim=len(lens.centre) - 2))
+    return list(gmsh.model.getEntitiesInBoundingBox(*box.tolist(), dim=dim))
 
 
 def _name_rest(made: Tessellation, alone: bool) -> Tessellation:
