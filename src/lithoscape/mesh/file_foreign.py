@@ -233,7 +233,9 @@ def _with_boundaries(
     try:
         if not wanted:
             low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
-            return mesh.with_facets(box_planes(low.tolist(), high.tolist(), how.through, how.collector)), []
+            mesh = mesh.with_facets(box_planes(low.tolist(), high.tolist(), how.through, how.collector))
+            there = {name: tag for name, tag in mesh.boundaries.items() if (mesh.facet_tags == tag).any()}
+            return replace(mesh, boundaries=there), []
         corners, _, second = facets_of(mesh.kind, mesh.cells)
     except ValueError as error:
         raise InputError(
