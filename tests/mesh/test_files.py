@@ -17,7 +17,10 @@ from lithoscape.errors import InputError
 from lithoscape.image import Grid, Volume
 from lithoscape.mesh.build import domain
 from lithoscape.mesh.domain import Domain
+from lithoscape.mesh.file_content import content_of
+from lithoscape.mesh.file_meshio import require_same
 from lithoscape.mesh.files import read_mesh, write_mesh
+from lithoscape.mesh.gmsh_session import session
 from lithoscape.mesh.tessellation import Tessellation
 from lithoscape.mesh.voxel import voxel_mesh
 
@@ -432,6 +435,59 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other.vtk").replace(path)
     with pytest.raises(InputError, match=r"mesh\.vtk\.json describes another mesh"):
         read_mesh(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "match"),
+    [
+        ("points", 7, "were written"),
+        ("regions", {"pore": 1, "active": 2}, r"tags \[3\] have no name"),
+        ("columns", {"gone": "<f8"}, r"values \['gone'\] are missing"),
+        ("lithoscape", 2, "none of the meshes"),
+        ("kind", "volume", "none of the meshes"),
+    ],
+)
+def test_a_header_that_contradicts_the_cells_is_refused(key: str, value, match: str, tmp_path: Path) -> None:
+    path = write_mesh(example("tetra"), tmp_path / "mesh.vtk")
+    sidecar = tmp_path / "mesh.vtk.json"
+    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), key: value}))
+    with pytest.raises(InputError, match=match):
+        read_mesh(path)
+
+
+def test_formats_that_change_a_mesh_are_found_out() -> None:
+    content = content_of(example("quad"))
+    require_same(content, content, ".vtk")
+    cells = content.parts[0]
+    turned = replace(content, parts=(replace(cells, cells=cells.cells[::-1]), *content.parts[1:]))
+    with pytest.raises(InputError, match="does not keep the quad cells"):
+        require_same(content, turned, ".vtk")
+    with pytest.raises(InputError, match="nine digits"):
+        require_same(content, replace(content, points=content.points * (1 + 1e-8)), ".vtk")
+
+
+def test_cells_of_several_physical_groups_are_refused(tmp_path: Path) -> None:
+    with session("two groups") as gmsh:
+        box = gmsh.model.occ.addBox(0, 0, 0, 1, 1, 1)
+        gmsh.model.occ.synchronize()
+        for tag in (1, 2):
+            gmsh.model.addPhysicalGroup(3, [box], tag)
+        gmsh.option.setNumber("Mesh.MeshSizeMax", 1)
+        gmsh.model.mesh.generate(3)
+        gmsh.write(str(tmp_path / "x.msh"))
+    with pytest.raises(InputError, match="several physical groups"):
+        read_mesh(tmp_path / "x.msh", {"a": 1}, length_unit="um")
+
+
+def test_reading_leaves_a_running_gmsh_alone(tmp_path: Path) -> None:
+    path = write_mesh(example("tetra"), tmp_path / "mesh.msh")
+    with session("mine") as gmsh:
+        gmsh.model.occ.addBox(0, 0, 0, 1, 1, 1)
+        gmsh.model.occ.synchronize()
+        read_mesh(path)
+        assert gmsh.model.getCurrent() == "mine"
+        assert len(gmsh.model.getEntities(3)) == 1
+        assert not len(gmsh.view.getTags())
 
 
 def test_missing_files_and_formats(tmp_path: Path) -> None:

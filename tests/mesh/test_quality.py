@@ -305,6 +305,7 @@ def test_electrolyte_must_go_through_unless_told_otherwise() -> None:
     assert "pore does not percolate from 'separator' to the other side" in faults(mesh)
     assert "does not percolate" in faults(mesh, on_disconnected="keep")
     assert check(mesh, through=False).electrolyte.through is None
+    assert "pore does not percolate" in faults(layout("..A./..A."))  # a part on either side
 
 
 @pytest.mark.parametrize("way", ["refuse", "drop", "keep"])

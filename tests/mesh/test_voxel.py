@@ -122,6 +122,8 @@ def test_a_mesh_in_the_plane_leaves_out_the_flat_axis() -> None:
     assert planes["separator"] == (0, pytest.approx(5e-6))
     assert planes["side 1 high"] == (1, pytest.approx(21e-6))
     assert "side 2 low" not in planes
+    column = Grid((1, 1, 6), (1e-6, 2e-6, 3e-6), through=0)
+    assert outer_planes(column, 2)["side 1 high"] == (1, pytest.approx(18e-6))
 
 
 @pytest.mark.parametrize("kind", KINDS)
