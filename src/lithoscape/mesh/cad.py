@@ -114,7 +114,7 @@ class CrackedCell:
 
 def cracked_cell(cell: CrackedCell, *, comm: MPI.Comm = MPI.COMM_WORLD) -> Domain:
     """Structured triangle mesh of :class:`CrackedCell`, regions separator, positive, crack."""
-    with session("cracked cell") as gmsh:
+    with session("cracked cell", precision=1e-9) as gmsh:
         if comm.rank == 0:
             _build(gmsh, cell)
         partitioner = mesh.create_cell_partitioner(mesh.GhostMode.shared_facet, 2)

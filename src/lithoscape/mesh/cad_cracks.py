@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .cad_checks import at_most, counted, is_finite, not_negative, positive
+from .cad_checks import at_most, counted, not_negative, positive
 from .cad_section import Part, Point, Section, check_along, rectangle, section_mesh
 from .cad_size import SizeFields, Sizing
 from .tessellation import Tessellation
@@ -41,7 +41,7 @@ class SheetCrack:
     position: float = 0.0
 
     def __post_init__(self) -> None:
-        widths = (self.widths,) if is_finite(self.widths) else tuple(self.widths)
+        widths = (self.widths,) if np.ndim(self.widths) == 0 else tuple(self.widths)
         object.__setattr__(self, "widths", widths)
         if not widths:
             raise InputError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError, nearest
 from .cad_channels import bottom_width
-from .cad_checks import at_most, counted, not_negative, positive
+from .cad_checks import at_most, counted, not_negative, positive, vector
 from .cad_size import SizeFields, Sizing
 from .gmsh_session import UNIT, mesh_model, neighbours, outer_planes, session
 from .tessellation import Tessellation
@@ -78,8 +78,10 @@ class HoleCell:
         if self.depth is not None:
             positive("depth", self.depth)
             at_most("depth", self.depth, self.thickness, "the thickness of the electrode")
-        for number in self.count or ():
-            counted("count", number)
+        if self.count is not None:
+            vector("count", self.count, 2)
+            counted("count", self.count[0])
+            counted("count", self.count[1])
         widest = max(self.diameter, self.bottom)
         if widest >= self.pitch:
             raise InputError(

@@ -124,19 +124,21 @@ def _sizes(gmsh: Any, particle: Particle, active: Sequence[int]) -> SizeFields:
     sizing, dim = particle.sizing, particle.dim
     fields = SizeFields(gmsh, sizing.coarsest, sizing.growth)
     faces = gmsh.model.getBoundary([(dim, tag) for tag in active], combined=False, oriented=False)
-    fields.near(dim - 1, sorted({tag for _, tag in faces}), sizing.size)
+    sizes = {tag: sizing.size for _, tag in faces}
     for slit in particle.slits:
         own = slit.tip or sizing.size / 2
         _refine(gmsh, fields, _front(gmsh, particle, slit), particle.tip_size or min(sizing.size, own))
         if particle.box is not None and slit.width < 2 * sizing.size:
-            walls = _walls(gmsh, particle, slit, {tag for _, tag in faces})
-            fields.near(dim - 1, walls, max(slit.width / 2, own))
+            narrow = min(sizing.size, max(slit.width / 2, own))
+            sizes |= dict.fromkeys(_walls(gmsh, particle, slit, set(sizes)), narrow)
     for void in particle.voids:
         if isinstance(void, Lens):
             size = particle.tip_size or min(sizing.size, void.thickness / 2)
             _refine(gmsh, fields, _inside(gmsh, void, dim - 2), size)
         elif void.radius < 2 * sizing.size:  # a dozen edges around it
-            fields.near(dim - 1, [tag for _, tag in _inside(gmsh, void, dim - 1)], void.radius / 2)
+            sizes |= {tag: void.radius / 2 for _, tag in _inside(gmsh, void, dim - 1)}
+    for tag, size in sorted(sizes.items()):
+        fields.near(dim - 1, [tag], size)
     return fields
 
 

@@ -37,22 +37,30 @@ OPTIONS: Mapping[str, float] = {
 _GMSH_KIND: Mapping[int, tuple[int, Kind]] = {2: (2, "triangle"), 3: (4, "tetra")}
 """Dimension -> Gmsh's type of element, and ours."""
 
+PRECISION = 1e-4
+"""Of the division of curves into edges; with Gmsh's own 1e-9 that takes most of the time."""
+
 Regions = Mapping[str, Sequence[int]]
 """Name -> tags of the surfaces (2D) or volumes (3D) of the model."""
 
 
 @contextmanager
-def session(name: str) -> Iterator[Any]:
-    """The gmsh module with an empty model and :data:`OPTIONS`; a session of the caller survives."""
+def session(name: str, precision: float = PRECISION) -> Iterator[Any]:
+    """The gmsh module with an empty model and :data:`OPTIONS`; a session of the caller survives.
+
+    ``precision`` is that of the division of curves: another one places nodes elsewhere.
+    """
     import gmsh
+
+    options = {**OPTIONS, "Mesh.LcIntegrationPrecision": precision}
 
     own = not gmsh.isInitialized()
     if own:
         gmsh.initialize(interruptible=False)
-    before = {} if own else {key: gmsh.option.getNumber(key) for key in OPTIONS}
+    before = {} if own else {key: gmsh.option.getNumber(key) for key in options}
     current = None if own else gmsh.model.getCurrent()
     try:
-        for key, value in OPTIONS.items():
+        for key, value in options.items():
             gmsh.option.setNumber(key, value)
         gmsh.model.add(name)
         yield gmsh
