@@ -199,7 +199,8 @@ def onto(
     for _ in range(3):
         value, slope = differences(at, phases, 1e-2 * length, levels)
         slope = slope * free[:, None, :]
-        at = at - np.einsum("nij,nj->ni", np.linalg.pinv(slope, rcond=1e-2), value)
+        step = np.einsum("nij,nj->ni", np.linalg.pinv(slope, rcond=1e-2), value)
+        at = np.where(free, at - step, start)
         far = np.linalg.norm(at - start, axis=1) > length
         at[far] = start[far]
     value, slope = differences(at, phases, 1e-2 * length, levels)
@@ -262,7 +263,8 @@ def _divide(mesh: Cut, levels: Levels) -> bool:
     rank[np.argsort(-np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1), kind="stable")] = np.arange(len(edges))
     slots, rows = _table(edges[:, 0] * (2**31) + edges[:, 1])
     mesh.points = np.concatenate([mesh.points, new])
-    mesh.sets = np.concatenate([mesh.sets, first | second])
+    # all phases of both ends: a new edge that still crosses a surface then involves one more, and that ends
+    mesh.sets = np.concatenate([mesh.sets, mesh.sets[edges[:, 0]] | mesh.sets[edges[:, 1]]])
     mesh.bound = np.concatenate([mesh.bound, mesh.bound[edges[:, 0]] & mesh.bound[edges[:, 1]]])
     touched = np.zeros(len(mesh.points), bool)
     touched[edges] = True

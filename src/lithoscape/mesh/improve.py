@@ -91,7 +91,7 @@ def _directions(
         project = np.einsum("nij,njk->nik", np.linalg.pinv(slope, rcond=1e-2), slope)
         tangent = (np.eye(3) - project) * free[rows, None, :] * free[rows, :, None]
         value, vector = np.linalg.eigh((tangent + tangent.transpose(0, 2, 1)) / 2)
-        basis[rows] = (vector * (value[:, None, :] > 0.5)).transpose(0, 2, 1)
+        basis[rows] = (vector * (value[:, None, :] > 0.5)).transpose(0, 2, 1) * free[rows, None, :]
     basis[count == 0] = 0.0
     return basis, order, count
 

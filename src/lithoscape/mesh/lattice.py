@@ -247,7 +247,7 @@ def _tetrahedra(level, fine, size, axis, planes, number, cells, fill):  # type: 
                         wall = at[k] + side * edge
                         there = _level(level, fine, other[0], other[1], other[2])
                         closed = there == 99
-                        if k == axis:
+                        if k == axis and there == here:
                             for p in planes:
                                 closed = closed or wall == p
                         if not closed and (there < here or (there == here and side == 0)):

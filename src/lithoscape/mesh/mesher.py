@@ -225,25 +225,31 @@ def _lattice(volume: Volume, size: float, options: MeshOptions) -> Base:
     make = lattice if min(counts) > 1 or min(grid.shape) > 1 else flat_lattice
     found = make((counts[0], counts[1], counts[2]), wanted, grid.through, planes)
     points = found.points * pitch + origin
-    _exact_planes(points, found.points, counts, origin, pitch)
     if slab:  # whole cells make up the slab; here it gets its thickness
         wall = planes[0] * pitch[grid.through] + origin[grid.through]
         side = points[:, grid.through] - wall
         outside = side < 0 if grid.collector == "high" else side > 0
         stretched = wall + side * (options.separator / (slab * pitch[grid.through]))
         points[outside, grid.through] = stretched[outside]
+    _exact_planes(points, found.points, counts, grid, options)
     inside = 1 if slab and grid.collector == "high" else 0
     free = found.beyond == inside if slab else np.ones(len(found.cells), bool)
     return Base(points, found.cells, found.bound, free)
 
 
 def _exact_planes(
-    points: np.ndarray, places: np.ndarray, counts: Sequence[int], origin: np.ndarray, pitch: np.ndarray
+    points: np.ndarray, places: np.ndarray, counts: Sequence[int], grid: Grid, options: MeshOptions
 ) -> None:
     """Both ends of every axis exactly where the image has them, not a rounding error beside."""
     for k, n in enumerate(counts):
-        points[places[:, k] == n, k] = origin[k] + n * pitch[k]
-        points[places[:, k] == 0, k] = origin[k]
+        low, high = grid.origin[k], grid.origin[k] + grid.size[k]
+        if k == grid.through and grid.collector == "high":
+            low -= options.separator
+        elif k == grid.through:
+            high += options.separator
+        if grid.shape[k] > 1:
+            points[places[:, k] == n, k] = high
+            points[places[:, k] == 0, k] = low
 
 
 @numba.njit(cache=True)
