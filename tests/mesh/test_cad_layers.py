@@ -1,7 +1,9 @@
 """Stacks, cracks and channels: exact volumes and areas, names, sizes, errors."""
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import gmsh
 import numpy as np
@@ -14,6 +16,7 @@ from lithoscape.mesh.cad_channels import ChannelCell, channel_cell
 from lithoscape.mesh.cad_cracks import CollectorGap, CrackedLayers, SheetCrack, cracked_layers
 from lithoscape.mesh.cad_size import Sizing
 from lithoscape.mesh.cad_stack import Slab, StackCell, stack_cell
+from lithoscape.mesh.gmsh_session import mesh_model, session
 
 SIZING = Sizing(8 * UM, 25 * UM, 1.4)
 LAYERS = {"thickness": 100 * UM, "separator": 25 * UM, "sizing": SIZING}
@@ -181,10 +184,24 @@ def test_cells_are_fine_at_the_structure_and_coarse_far_from_it(length: float | 
     assert np.median(near) < 9 * UM
     assert np.median(far) > 3 * np.median(near)
     assert edge.max() < 2 * 40 * UM
-    finer = cracked_layers(replace(cell, face_size=6 * UM))
-    y = middles(finer)[:, -1]
-    at_face = (np.abs(y - 25 * UM) < 5 * UM) & (middles(finer)[:, 0] > 200 * UM)
-    assert np.median(longest_edges(finer)[at_face]) < 0.5 * np.median(far)
+
+
+def test_the_face_to_the_separator_is_refined_on_request() -> None:
+    cell = replace(CRACKS["half"], width=300 * UM)
+    found = []
+    for mesh in (cracked_layers(cell), cracked_layers(replace(cell, face_size=4 * UM))):
+        x = middles(mesh)
+        at = (np.abs(x[:, 1] - 25 * UM) < 4 * UM) & (x[:, 0] > 200 * UM)
+        found.append(np.median(longest_edges(mesh)[at]))
+    assert found[1] < 7 * UM < 12 * UM < found[0]
+
+
+def test_thin_layers_have_two_cells_across() -> None:
+    sizing = Sizing(8 * UM, 100 * UM, 1.9)
+    mesh = cracked_layers(replace(CRACKS["half"], width=400 * UM, separator=20 * UM, sizing=sizing))
+    x, y = mesh.points[mesh.cells].transpose(2, 0, 1)
+    across = np.isclose(np.ptp(y, axis=1), 20 * UM) & (y.min(axis=1) < 1 * UM) & (x.min(axis=1) > 100 * UM)
+    assert across.mean() < 0.02
 
 
 def test_a_tip_is_refined_on_request() -> None:
@@ -222,6 +239,29 @@ def test_a_session_of_the_caller_survives() -> None:
         gmsh.finalize()
     stack_cell(STACK)
     assert not gmsh.isInitialized()
+
+
+def test_a_polygon_may_turn_either_way() -> None:
+    with session("clockwise") as tool:
+        geo = tool.model.geo
+        corners = [geo.addPoint(x, y, 0) for x, y in ((0, 0), (0, 1), (1, 1), (1, 0))]
+        lines = [geo.addLine(corners[k - 1], corners[k]) for k in range(4)]
+        surface = geo.addPlaneSurface([geo.addCurveLoop(lines)])
+        geo.synchronize()
+        mesh = mesh_model(tool, {"a": [surface]}, 2, {})
+    assert mesh.sizes().min() > 0
+    assert mesh.sizes().sum() / UM**2 == pytest.approx(1)
+
+
+def test_the_examples_of_the_page_run() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cad_meshes.md").read_text(encoding="utf-8")
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    found = names["stack_cell"](names["StackCell"](names["slabs"], width=60 * UM)).region_sizes()
+    assert found == pytest.approx({"separator": 1.5e-9, "positive": 4.8e-9}, rel=1e-10, abs=0)
+    assert set(names["row"].regions) == {"separator", "positive", "crack", "gap"}
+    assert set(names["disc"].boundaries) == {"negative", "positive", "side x low", "side x high", "void"}
 
 
 def test_what_gmsh_refuses_is_a_solve_error(monkeypatch) -> None:
