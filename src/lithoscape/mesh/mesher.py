@@ -287,19 +287,19 @@ def _target(volume: Volume, levels: Levels, shapes: Shapes | None) -> np.ndarray
     shares = volume.fractions()
     if not shapes:
         return np.array([shares[name] for name in levels.phases]) * whole
-    # four points a voxel edge, so that the staircase of the image does not count
-    total = np.zeros(len(levels.phases))
-    parts = [4 if n > 1 else 1 for n in grid.shape]
-    fine = replace(
-        grid,
-        shape=tuple(n * m for n, m in zip(grid.shape, parts, strict=True)),  # type: ignore[arg-type]
-        voxel_size=tuple(h / m for h, m in zip(grid.voxel_size, parts, strict=True)),  # type: ignore[arg-type]
-    )
-    pages = max(1, 1_000_000 // (fine.shape[1] * fine.shape[2]))
-    for first in range(0, fine.shape[0], pages):
-        value = levels(fine.points(first, min(first + pages, fine.shape[0])))
+    # voxels at a surface by two points along every edge, so that the staircase of the image does not count
+    edge = np.zeros(grid.shape, bool)
+    _mark(np.ascontiguousarray(volume.labels), np.ones(3), edge)
+    parts = [2 if n > 1 else 1 for n in grid.shape]
+    within = np.stack(np.meshgrid(*((np.arange(m) + 0.5) / m - 0.5 for m in parts), indexing="ij"), axis=-1)
+    steps = within.reshape(-1, 3) * grid.voxel_size
+    middles = np.array(grid.origin) + (np.argwhere(edge) + 0.5) * grid.voxel_size
+    inner = [float((volume.mask(name) & ~edge).sum()) for name in levels.phases]
+    total = np.array(inner) * len(steps)
+    for first in range(0, len(middles), 20_000):
+        value = levels((middles[first : first + 20_000, None] + steps).reshape(-1, 3))
         total += np.bincount(value.argmax(axis=1), minlength=len(total))
-    return total / total.sum() * whole
+    return np.asarray(total / total.sum() * whole)
 
 
 def _matched(

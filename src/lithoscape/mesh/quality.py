@@ -26,7 +26,7 @@ ELECTROLYTE = ("pore", "electrolyte", "separator")
 """Names of regions that conduct ions."""
 CONDUCTOR = ("active", "binder")
 """Names of regions that conduct electrons."""
-SEPARATORS = ("separator", "negative")
+SEPARATORS = ("separator", "counter electrode", "negative")
 """Names of the boundary from which ions come, the likelier first."""
 COLLECTORS = ("collector", "positive")
 """Names of the boundary from which electrons come."""

@@ -26,12 +26,13 @@ COLOURS: Mapping[str, str] = {
     "agglomerate": "#c8553d",
     "void": "#f2b134",
 }
-_OTHERS = ("#5f9e8f", "#b07aa1", "#d98c5f", "#7f9f4f", "#c9a227", "#4f7fb5", "#a05c7b", "#777f88")
+OTHERS = ("#5f9e8f", "#b07aa1", "#d98c5f", "#7f9f4f", "#c9a227", "#4f7fb5", "#a05c7b", "#777f88")
+"""Colours of phases without one of their own."""
 
 
 def colour_of(volume: Volume) -> dict[str, str]:
     """Colour of every phase, the same in every picture of a volume."""
-    free = iter(_OTHERS * (1 + len(volume.phases) // len(_OTHERS)))
+    free = iter(OTHERS * (1 + len(volume.phases) // len(OTHERS)))
     return {name: COLOURS.get(name) or next(free) for name in volume.phases}
 
 
