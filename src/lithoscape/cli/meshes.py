@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import resource
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from ..errors import InputError, nearest
+from ..errors import InputError, StaircaseWarning, nearest
 from .app import Json, Quiet, app
 from .console import escape, progress_line, require_suffix, terminal
 from .images import Collector, Crop, Dataset, Through, VoxelSize
@@ -87,7 +88,8 @@ def mesh(
     from ..mesh.mesher import MeshOptions
 
     options = MeshOptions(None if size_um is None else size_um * MICRO, coarsest, separator_um * MICRO, match)
-    with progress_line(console) as progress:
+    with progress_line(console) as progress, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", StaircaseWarning)
         made = _made(found, route, options, progress)
     facts, files = _written(found, made, target, disconnected, min_angle, start, picture)
     if as_json:
@@ -97,7 +99,7 @@ def mesh(
 
     for table in mesh_tables(facts):
         console.print(table)
-    for note in facts["notes"]:
+    for note in [*(str(w.message) for w in told), *facts["notes"]]:
         console.print(f"[yellow]note:[/yellow] {escape(note)}")
     console.print("files: " + ", ".join(str(file) for file in files))
 
