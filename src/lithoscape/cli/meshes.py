@@ -99,7 +99,7 @@ def mesh(
 
     for table in mesh_tables(facts):
         console.print(table)
-    for note in [*(str(w.message) for w in told), *facts["notes"]]:
+    for note in [*(str(w.message) for w in told), *_too_thin(made), *facts["notes"]]:
         console.print(f"[yellow]note:[/yellow] {escape(note)}")
     console.print("files: " + ", ".join(str(file) for file in files))
 
@@ -142,6 +142,17 @@ def _made(found: Source, route: str, options: Any, progress: Progress | None) ->
     return mesh_volume(
         found.volume, shapes=found.shapes, particles=found.particles, options=options, progress=progress
     )
+
+
+def _too_thin(made: Tessellation) -> list[str]:
+    """What the cells were too large for."""
+    lost = made.provenance.get("figures", {}).get("lost", {})
+    return [
+        f"{share:.2%} of {name} is too thin for these cells and was lost where it is; the table says what its "
+        "volume came to. Give a smaller --size-um"
+        for name, share in lost.items()
+        if share > 1e-3
+    ]
 
 
 def _written(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from ..errors import InputError
 from ..image import Grid, Instances, Volume
@@ -152,6 +153,7 @@ def mesh_volume(
     clock.append(time.perf_counter())
     steps = ("lattice_s", "cut_s", "slivers_s", "names_s")
     figures = {
+        "lost": _lost(made, volume, size),
         "size_m": size, "rounds": rounds, "shift": [float(x) for x in shift],
         "fractions_asked": _merged(levels.phases, target / target.sum(), split),
         **dict(zip(steps, np.diff(clock).tolist(), strict=True)),
@@ -400,6 +402,34 @@ def _named(
         provenance={"image": dict(volume.provenance)},
     )  # fmt: skip
     return made.with_facets(planes)
+
+
+def _lost(made: Tessellation, volume: Volume, size: float) -> dict[str, float]:
+    """Share of every phase that lies farther than a cell from all cells of the phase: too thin for the mesh.
+
+    Only voxels at surfaces are asked, and only cells there are as small as that.
+    """
+    grid = volume.grid
+    edge = np.zeros(grid.shape, bool)
+    _mark(np.ascontiguousarray(volume.labels), np.ones(3), edge)
+    centres = np.zeros((len(made.cells), 3))
+    centres[:, [k for k in range(3) if made.dim == 3 or grid.shape[k] > 1]] = made.points[made.cells].mean(
+        axis=1
+    )
+    place = np.floor((centres - grid.origin) / grid.voxel_size).astype(np.int64)
+    inside = ((place >= 0) & (place < grid.shape)).all(axis=1) | (made.dim == 2)
+    place = np.clip(place, 0, np.array(grid.shape) - 1)
+    lost = {}
+    for name, tag in made.regions.items():
+        if name not in volume.phases:
+            continue
+        mask = volume.mask(name) & edge
+        cells = np.zeros(grid.shape, bool)
+        cells[tuple(place[(made.tags == tag) & inside].T)] = True
+        away = distance_transform_edt(~cells, sampling=grid.voxel_size) if mask.any() else None
+        gone = 0 if away is None else int((away[mask] > size).sum())
+        lost[name] = gone / int(volume.mask(name).sum())
+    return lost
 
 
 def _merged(parts: Sequence[str], shares: np.ndarray, split: Coloured) -> dict[str, Any]:
