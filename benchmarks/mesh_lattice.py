@@ -4,7 +4,7 @@
 
 IMAGE has the labels 0 pore, 1 active, 2 binder; its crops have 100, 150 and 200 voxels an edge if none are
 given. The packing of meshes/binder.yaml follows, 100 x 80 x 80 voxels (leave IMAGE out for it alone). Cells
-have the default size, two voxels. Each mesh is made in a process of its own, whose peak memory is that of this
+have the default size, two voxels. Each mesh is made in a process of its own: the peak memory is that of this
 mesh; kernels are compiled on a small block before, which does not count as time.
 """
 
