@@ -148,8 +148,8 @@ def _too_thin(made: Tessellation) -> list[str]:
     """What the cells were too large for."""
     lost = made.provenance.get("figures", {}).get("lost", {})
     return [
-        f"{share:.2%} of {name} is too thin for these cells and was lost where it is; the table says what its "
-        "volume came to. Give a smaller --size-um"
+        f"{share:.2%} of {name} is too thin for these cells and was lost where it is; the table says what "
+        "its volume came to. Give a smaller --size-um"
         for name, share in lost.items()
         if share > 1e-3
     ]

@@ -3,7 +3,7 @@
 ``layered_cell([Layer("separator", 25e-6, 20), ...])`` stacks layers in 1D, 2D or 3D;
 ``cracked_cell(CrackedCell(...))`` makes a cross-section with a tapering crack;
 both give a frozen ``Domain``: mesh, tags, names of regions, boundaries and interfaces;
-``mesh_volume(volume)`` meshes an image or exact shapes, ``voxel_mesh`` its voxels, ``read_mesh`` reads a file;
+``mesh_volume(volume)`` meshes an image or exact shapes, ``voxel_mesh`` its voxels;
 ``stack_cell``, ``cracked_layers``, ``channel_cell``, ``hole_cell`` and ``particle_cell`` give a
 ``Tessellation`` (Gmsh), of which ``build.domain`` makes a ``Domain``;
 ``domain.measure("region", "crack")`` and ``domain.digest()`` say what it is.

@@ -52,8 +52,8 @@ def _flat_sine(p, c):  # type: ignore[no-untyped-def]
     a, b, d = p[c[0]], p[c[1]], p[c[2]]
     u0, u1, u2 = b[0] - a[0], b[1] - a[1], b[2] - a[2]
     v0, v1, v2 = d[0] - a[0], d[1] - a[1], d[2] - a[2]
-    # in a plane across an axis two of the three parts of the cross product are zero
-    twice = (u1 * v2 - u2 * v1) + (u2 * v0 - u0 * v2) + (u0 * v1 - u1 * v0)
+    # in a plane across an axis one of these three is not zero: positive if the other two axes turn in order
+    twice = (u1 * v2 - u2 * v1) + (u0 * v2 - u2 * v0) + (u0 * v1 - u1 * v0)
     e0 = u0 * u0 + u1 * u1 + u2 * u2
     e1 = (d[0] - b[0]) ** 2 + (d[1] - b[1]) ** 2 + (d[2] - b[2]) ** 2
     e2 = v0 * v0 + v1 * v1 + v2 * v2

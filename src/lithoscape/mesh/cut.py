@@ -42,7 +42,8 @@ EVERY = np.uint32(0xFFFFFFFF)
 class Cut:
     """A mesh being cut: positions [m], phase sets (bit k: phase k), bound axes, cells.
 
-    ``free`` marks the cells that have phases; the others are only split along with them.
+    ``free`` marks the cells that have phases; the others are only split along with them. ``loose`` marks
+    vertices that belong to a surface but do not lie on it.
     """
 
     points: np.ndarray
@@ -50,6 +51,7 @@ class Cut:
     bound: np.ndarray
     cells: np.ndarray
     free: np.ndarray
+    loose: np.ndarray
 
 
 def cut(
@@ -82,7 +84,7 @@ def cut(
     inner = np.zeros(len(points), bool)
     inner[cells[free]] = True
     sets[~inner] = EVERY
-    mesh = Cut(points.copy(), sets, bound, cells, free)
+    mesh = Cut(points.copy(), sets, bound, cells, free, np.zeros(len(points), bool))
     _snap(mesh, levels, label)
     while _divide(mesh, levels):
         pass
@@ -109,9 +111,10 @@ def _snap(mesh: Cut, levels: Levels, label: np.ndarray) -> None:
     length = np.linalg.norm(mesh.points[other] - mesh.points[moved], axis=1)
     held = np.flatnonzero(~along)
     pair = np.stack([label[moved], label[other]], axis=1)
-    target[held] = onto(mesh.points[moved[held]], mesh.bound[moved[held]], pair[held], length[held], levels)[
-        0
-    ]
+    target[held], there = onto(
+        mesh.points[moved[held]], mesh.bound[moved[held]], pair[held], length[held], levels
+    )
+    mesh.loose[moved[held[~there]]] = True
     lines = np.flatnonzero(third[moved] >= 0)
     triple = np.column_stack([pair[lines], third[moved[lines]]])
     found, good = onto(mesh.points[moved[lines]], mesh.bound[moved[lines]], triple, length[lines], levels)
@@ -135,6 +138,7 @@ def _untangle(mesh: Cut, moved: np.ndarray, start: np.ndarray) -> None:
         if not len(back):
             return
         way = 0.0 if k == 4 else 0.5
+        mesh.loose[moved[back]] = True
         mesh.points[moved[back]] = start[back] + way * (mesh.points[moved[back]] - start[back])
 
 
@@ -256,6 +260,8 @@ def _divide(mesh: Cut, levels: Levels) -> bool:
             break
         np.bitwise_or.at(mesh.sets, edges[low, 0], second[low])
         np.bitwise_or.at(mesh.sets, edges[high, 1], first[high])
+        mesh.loose[edges[low, 0]] = True
+        mesh.loose[edges[high, 1]] = True
     number = len(mesh.points) + np.arange(len(edges))
     ends = mesh.points[edges]
     new = ends[:, 0] + at[:, None] * (ends[:, 1] - ends[:, 0])
@@ -266,6 +272,7 @@ def _divide(mesh: Cut, levels: Levels) -> bool:
     # all phases of both ends: a new edge that still crosses a surface then involves one more, and that ends
     mesh.sets = np.concatenate([mesh.sets, mesh.sets[edges[:, 0]] | mesh.sets[edges[:, 1]]])
     mesh.bound = np.concatenate([mesh.bound, mesh.bound[edges[:, 0]] & mesh.bound[edges[:, 1]]])
+    mesh.loose = np.concatenate([mesh.loose, np.zeros(len(edges), bool)])
     touched = np.zeros(len(mesh.points), bool)
     touched[edges] = True
     parted = _parted(mesh.cells, touched, slots, rows)

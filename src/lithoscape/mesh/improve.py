@@ -23,6 +23,8 @@ GOAL = 12.0
 """Cells with a smaller dihedral angle are worked on [degrees]."""
 SWEEPS = 4
 ROUNDS = 4
+SETTLED = 6.0
+"""Vertices go to their surface if that leaves this angle [degrees]."""
 
 
 def improve(mesh: Cut, phase: np.ndarray, levels: Levels, goal: float = GOAL) -> tuple[Cut, np.ndarray]:
@@ -44,7 +46,30 @@ def improve(mesh: Cut, phase: np.ndarray, levels: Levels, goal: float = GOAL) ->
             break
         _slide(mesh, phase, levels, worst, least)
         mesh, phase, worst = _collapse(mesh, phase, worst, least)
+    _settle(mesh, phase, levels, min(least, np.sin(np.radians(SETTLED))))
     return mesh, phase
+
+
+def _settle(mesh: Cut, phase: np.ndarray, levels: Levels, least: float) -> None:
+    """Loose vertices go to their surface, all of the way or half of it, if no cell gets flatter than that."""
+    for part in (1.0, 1.0, 0.5, 1.0):
+        near = np.flatnonzero(mesh.loose[mesh.cells].any(axis=1))
+        cells = mesh.cells[near]
+        vertices = np.unique(cells[mesh.loose[cells]])
+        if not len(vertices):
+            return
+        start, stars = _stars(cells, mesh.loose, len(mesh.points))
+        before = mesh.points[vertices].copy()
+        allowed = np.minimum(_worst(mesh.points, cells, vertices, start, stars), least)
+        around = _phases_around(phase[near], vertices, start, stars, len(levels.phases))
+        count, order = around.sum(axis=1), np.argsort(~around, axis=1, kind="stable")
+        edge = np.ptp(mesh.points[cells], axis=1).max(axis=1).mean()
+        for k in (2, 3):
+            rows = np.flatnonzero(count == k if k == 2 else count >= k)
+            v = vertices[rows]
+            found, good = onto(mesh.points[v], mesh.bound[v], order[rows, :k], np.full(len(v), edge), levels)
+            mesh.points[v[good]] += part * (found[good] - mesh.points[v[good]])
+        _undo(mesh.points, cells, vertices, start, stars, before, allowed)
 
 
 def _slide(mesh: Cut, phase: np.ndarray, levels: Levels, worst: np.ndarray, least: float) -> None:

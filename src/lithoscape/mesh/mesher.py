@@ -14,7 +14,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, maximum_filter
 
 from ..errors import InputError
 from ..image import Grid, Instances, Volume
@@ -34,7 +34,7 @@ COARSEST = 3
 """Cells grow to 2^3 times the finest."""
 TOLERANCE = 3e-3
 """Relative error of a phase's volume at which matching stops."""
-MATCHES = 7
+MATCHES = 10
 STEEPEST = 1.29
 """Slope of the difference of two smoothed phases across a flat surface [1/voxel]."""
 
@@ -210,6 +210,9 @@ def _lattice(volume: Volume, size: float, options: MeshOptions) -> Base:
     pitch = np.array([s / n for s, n in zip(grid.size, counts, strict=True)])
     marked = np.zeros(counts, bool)
     _mark(np.ascontiguousarray(volume.labels), np.array(counts) / np.array(grid.shape), marked)
+    if size < 1.5 * max(h for h, n in zip(grid.voxel_size, grid.shape, strict=True) if n > 1):
+        # a surface leaves the staircase by a voxel: it must not reach where cells change size
+        marked = maximum_filter(marked, 3)
     slab = round(options.separator / pitch[grid.through]) if options.separator else 0
     planes: tuple[int, ...] = ()
     origin = np.array(grid.origin)
@@ -332,13 +335,14 @@ def _matched(
             best = (error, mesh, phase, shift.copy())
         if error < TOLERANCE:
             break
-        if last is not None:  # Broyden's update
+        empty = got[:-1] < 1e-3 * target[:-1]
+        if last is not None and not (empty | (last[1][:-1] < 1e-3 * target[:-1])).any():  # Broyden's update
             dx, df = shift[:-1] - last[0][:-1], got[:-1] - last[1][:-1]
             if dx @ dx > 0:
                 slope += np.outer(df - slope @ dx, dx) / (dx @ dx)
         last = (shift.copy(), got)
         step = np.linalg.lstsq(slope, (target - got)[:-1], rcond=1e-6)[0]
-        shift[:-1] += np.clip(step, -most, most)
+        shift[:-1] += np.where(empty, most, np.clip(step, -most, most))
     assert best is not None
     return best[1], best[2], best[3], k + 1
 
