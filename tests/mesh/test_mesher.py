@@ -306,6 +306,8 @@ def test_separator(through: int, collector: str) -> None:
         (high[through] - thick, high[through]) if collector == "low" else (low[through], low[through] + thick)
     )
     assert (slab.min(), slab.max()) == pytest.approx(span, rel=1e-12, abs=1e-18)
+    layers = np.unique((slab - span[0]) / thick * 8)  # four cells of 1.825 um, with corners half way up
+    assert np.abs(layers - np.round(layers)).max() < 1e-6
     assert "separator" not in mesh.boundaries
     area = mesh.facet_sizes()
     assert area["counter electrode"] == pytest.approx(cross, rel=1e-12, abs=0)
