@@ -171,7 +171,8 @@ def test_one_voxel_is_kept(place: tuple[int, int, int]) -> None:
     volume = single(place)
     mesh = mesh_volume(volume, options=MeshOptions(size=H))
     validate(mesh, *box_of(volume))
-    assert mesh.region_sizes()["active"] == pytest.approx(H**3, rel=0.02, abs=0)
+    # a cell or a few are all there is of it: their number jumps with the shift
+    assert mesh.region_sizes()["active"] == pytest.approx(H**3, rel=0.03, abs=0)
 
 
 @pytest.mark.skipif(DATA is None, reason="LITHOSCAPE_DATA is not set")
@@ -201,7 +202,7 @@ def ball(radius: float, offset: np.ndarray | float = 0.0, flat: bool = False) ->
     return Volume((distance < radius * H).astype(np.uint8), grid, {"pore": 0, "active": 1}), centre
 
 
-@pytest.mark.parametrize(("radius", "error"), [(4, 0.02), (6, 0.015), (8, 0.015), (16, 0.01)])
+@pytest.mark.parametrize(("radius", "error"), [(4, 0.018), (6, 0.015), (8, 0.015), (16, 0.01)])
 def test_balls_in_images(radius: int, error: float) -> None:
     """Balls anywhere between the voxels: the volume of the voxels, the area of a ball that has it."""
     areas = []

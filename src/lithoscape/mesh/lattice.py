@@ -95,8 +95,8 @@ def balanced(
     for level in range(1, len(wanted) + 1):
         near = maximum_filter(split[-1], 3, mode="constant") if level > 1 else split[-1]
         parent = _halved(near)
-        if level < len(wanted):
-            parent |= _reduced(wanted[level], level)
+        if level > 1:
+            parent |= _reduced(wanted[level - 1], level)
         parent |= _straddling(counts, level, axis, planes)
         split.append(parent)
     out = np.full(counts, len(wanted), np.int8)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..image import Grid, Volume
 
-SMOOTHING = 0.8
+SMOOTHING = 1.0
 """Width s of the smoothing [voxels]."""
 PAD = 4
 """Voxels repeated beyond every face, so that nothing outside is made up."""

@@ -34,8 +34,8 @@ COARSEST = 3
 """Cells grow to 2^3 times the finest."""
 TOLERANCE = 3e-3
 """Relative error of a phase's volume at which matching stops."""
-MATCHES = 10
-STEEPEST = 1.29
+MATCHES = 12
+STEEPEST = 1.03
 """Slope of the difference of two smoothed phases across a flat surface [1/voxel]."""
 
 
@@ -323,6 +323,7 @@ def _matched(
     best: tuple[float, Cut, np.ndarray, np.ndarray] | None = None
     last: tuple[np.ndarray, np.ndarray] | None = None
     rounds = MATCHES if options.match else 1
+    bare, rich = np.full(len(target) - 1, -np.inf), np.full(len(target) - 1, np.inf)
     for k in range(rounds):
         tell(0.25 + 0.45 * k / rounds, "cut" if k == 0 else f"volumes, round {k + 1}")
         mesh, phase = cut(
@@ -342,7 +343,14 @@ def _matched(
                 slope += np.outer(df - slope @ dx, dx) / (dx @ dx)
         last = (shift.copy(), got)
         step = np.linalg.lstsq(slope, (target - got)[:-1], rcond=1e-6)[0]
+        poor = empty | (np.isfinite(bare) & (got[:-1] < target[:-1]))
+        bare = np.where(poor, np.maximum(bare, shift[:-1]), bare)
+        rich = np.where(got[:-1] > target[:-1], np.minimum(rich, shift[:-1]), rich)
         shift[:-1] += np.where(empty, most, np.clip(step, -most, most))
+        # a phase appears all at once: between a shift with no cell and one with too many lies the right one
+        known = np.isfinite(bare) & np.isfinite(rich)
+        again = known & ((shift[:-1] <= bare) | (shift[:-1] >= rich))
+        shift[:-1][again] = (bare[again] + rich[again]) / 2
     assert best is not None
     return best[1], best[2], best[3], k + 1
 
