@@ -35,6 +35,9 @@ COARSEST = 3
 TOLERANCE = 3e-3
 """Relative error of a phase's volume at which matching stops."""
 MATCHES = 12
+LARGE = 1_500_000
+"""Voxels from which the shift is first sought on a block of SAMPLE voxels a side."""
+SAMPLE = 90
 STEEPEST = 1.03
 """Slope of the difference of two smoothed phases across a flat surface [1/voxel]."""
 
@@ -318,7 +321,7 @@ def _matched(
         if kind == "tetra"
         else min(volume.grid.voxel_size[k] for k in range(3) if volume.grid.shape[k] == 1)
     )
-    shift = np.zeros(len(target))
+    shift = _first_shift(volume, levels, options)
     slope, most = _first_slope(volume, levels, target)
     best: tuple[float, Cut, np.ndarray, np.ndarray] | None = None
     last: tuple[np.ndarray, np.ndarray] | None = None
@@ -353,6 +356,21 @@ def _matched(
         shift[:-1][again] = (bare[again] + rich[again]) / 2
     assert best is not None
     return best[1], best[2], best[3], k + 1
+
+
+def _first_shift(volume: Volume, levels: Levels, options: MeshOptions) -> np.ndarray:
+    """Shift that suits a block in the middle of a large image; zero for small ones, shapes, odd blocks."""
+    zero = np.zeros(len(levels.phases))
+    if volume.grid.voxels < LARGE or not isinstance(levels, ImageLevels) or not options.match:
+        return zero
+    block = volume.crop(*(slice(max(0, (n - SAMPLE) // 2), (n + SAMPLE) // 2) for n in volume.grid.shape))
+    shares, whole = block.fractions(), volume.fractions()
+    if any(shares.get(name, 0.0) < 0.3 * whole[name] for name in levels.phases):
+        return zero
+    small = replace(options, separator=0.0)
+    base = _lattice(block, options.checked(volume.grid), small)
+    own = ImageLevels.of(block, levels.phases)
+    return _matched(base, own, _target(block, own, None), block, small, lambda done, text: None)[2]
 
 
 def _first_slope(volume: Volume, levels: Levels, target: np.ndarray) -> tuple[np.ndarray, float]:
