@@ -19,6 +19,7 @@ VERBS = [
     ("report",),
     ("generate",),
     ("measure",),
+    ("mesh",),
     ("segment",),
     ("materials",),
     ("materials", "list"),
