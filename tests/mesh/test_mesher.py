@@ -437,13 +437,7 @@ def cut_by_plane(seed: int) -> tuple[np.ndarray, float]:
     return np.abs(mesh.points[np.unique(between)] @ normal - level), area / section(normal, level, edge) - 1
 
 
-BESIDE = pytest.mark.xfail(
-    reason="a corner on a face of the box that does not reach the surface stays part of it", strict=True
-)
-PLANES = [0, 1, 4, 7, 8, 11, *(pytest.param(seed, marks=BESIDE) for seed in (2, 3, 5, 10))]
-
-
-@pytest.mark.parametrize("seed", PLANES)
+@pytest.mark.parametrize("seed", [seed for seed in range(12) if seed not in (6, 9)])
 def test_a_plane_is_cut_exactly(seed: int) -> None:
     away, error = cut_by_plane(seed)
     assert away.max() < 1e-6
@@ -451,12 +445,12 @@ def test_a_plane_is_cut_exactly(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_few_corners_lie_beside_a_plane(seed: int) -> None:
+def test_hardly_a_corner_lies_beside_a_plane(seed: int) -> None:
     away, error = cut_by_plane(seed)
     assert len(away) > 100
-    assert (away > 1e-6).mean() < 0.01
-    assert away.max() < 0.3
-    assert abs(error) < 2e-3
+    assert (away > 1e-6).sum() <= 1  # one that would have flattened a cell stopped half of its way
+    assert away.max() < 0.15
+    assert abs(error) < 5e-4
 
 
 # -- promises -------------------------------------------------------------------------

@@ -114,7 +114,8 @@ def _snap(mesh: Cut, levels: Levels, label: np.ndarray) -> None:
     target[held], there = onto(
         mesh.points[moved[held]], mesh.bound[moved[held]], pair[held], length[held], levels
     )
-    mesh.loose[moved[held[~there]]] = True
+    _give_up(mesh, moved[held[~there]], label)
+    third[moved[held[~there]]] = -1
     lines = np.flatnonzero(third[moved] >= 0)
     triple = np.column_stack([pair[lines], third[moved[lines]]])
     found, good = onto(mesh.points[moved[lines]], mesh.bound[moved[lines]], triple, length[lines], levels)
@@ -123,10 +124,15 @@ def _snap(mesh: Cut, levels: Levels, label: np.ndarray) -> None:
     mesh.sets[moved[lines]] |= np.uint32(1) << triple[:, 2].astype(np.uint32)
     start = mesh.points[moved].copy()
     mesh.points[moved] = target
-    _untangle(mesh, moved, start)
+    _untangle(mesh, moved, start, label)
 
 
-def _untangle(mesh: Cut, moved: np.ndarray, start: np.ndarray) -> None:
+def _give_up(mesh: Cut, vertices: np.ndarray, label: np.ndarray) -> None:
+    """Vertices that cannot reach their surface are in one phase again: their edges will be cut."""
+    mesh.sets[vertices] = np.uint32(1) << label[vertices].astype(np.uint32)
+
+
+def _untangle(mesh: Cut, moved: np.ndarray, start: np.ndarray, label: np.ndarray) -> None:
     """Vertices that flattened a cell go half of their way back, four times, then all of it."""
     place = np.full(len(mesh.points), -1, np.int64)
     place[moved] = np.arange(len(moved))
@@ -138,7 +144,9 @@ def _untangle(mesh: Cut, moved: np.ndarray, start: np.ndarray) -> None:
         if not len(back):
             return
         way = 0.0 if k == 4 else 0.5
-        mesh.loose[moved[back]] = True
+        mesh.loose[moved[back]] = k < 4
+        if k == 4:
+            _give_up(mesh, moved[back], label)
         mesh.points[moved[back]] = start[back] + way * (mesh.points[moved[back]] - start[back])
 
 
