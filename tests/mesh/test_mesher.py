@@ -14,7 +14,7 @@ from scipy.spatial import ConvexHull
 from lithoscape.errors import InputError
 from lithoscape.image import Grid, Instances, Volume, read_volume
 from lithoscape.mesh.cut import cut
-from lithoscape.mesh.improve import improve
+from lithoscape.mesh.improve import _after, _stars, improve
 from lithoscape.mesh.lattice import lattice
 from lithoscape.mesh.mesher import MeshOptions, mesh_volume
 from lithoscape.mesh.quality import check
@@ -202,19 +202,18 @@ def ball(radius: float, offset: np.ndarray | float = 0.0, flat: bool = False) ->
     return Volume((distance < radius * H).astype(np.uint8), grid, {"pore": 0, "active": 1}), centre
 
 
-@pytest.mark.parametrize(("radius", "error"), [(4, 0.018), (6, 0.015), (8, 0.015), (16, 0.01)])
+@pytest.mark.parametrize(("radius", "error"), [(4, 0.015), (6, 0.012), (8, 0.01), (16, 0.006)])
 def test_balls_in_images(radius: int, error: float) -> None:
     """Balls anywhere between the voxels: the volume of the voxels, the area of a ball that has it."""
     areas = []
-    for seed in range(6):
+    for seed in range(12 if radius < 16 else 3):
         volume, _ = ball(radius, np.random.default_rng(seed).uniform(-0.5, 0.5, 3))
         mesh = mesh_volume(volume, options=MeshOptions(size=2 * H))
         voxels = volume.mask("active").sum() * H**3
         assert mesh.region_sizes()["active"] == pytest.approx(voxels, rel=0.005, abs=0)
         same = 4 * np.pi * (voxels / (4 / 3 * np.pi)) ** (2 / 3)
         areas.append(mesh.facet_sizes()["active | pore"] / same)
-    assert np.mean(areas) == pytest.approx(1, abs=error)
-    assert np.abs(np.array(areas) - 1).max() < 2 * error
+    assert np.abs(np.array(areas) - 1).max() < error
 
 
 def sphere(centre: np.ndarray, radius: float):
@@ -370,7 +369,7 @@ def test_without_particles_there_are_no_numbers() -> None:
 @pytest.mark.parametrize("radius", [6, 12])
 def test_discs_in_images(radius: int) -> None:
     errors = []
-    for seed in range(6):
+    for seed in range(12 if radius < 16 else 3):
         volume, _ = ball(radius, np.random.default_rng(seed).uniform(-0.5, 0.5, 3), flat=True)
         mesh = mesh_volume(volume)
         validate(mesh, *box_of(volume))
@@ -451,6 +450,23 @@ def test_hardly_a_corner_lies_beside_a_plane(seed: int) -> None:
     assert (away > 1e-6).sum() <= 1  # one that would have flattened a cell stopped half of its way
     assert away.max() < 0.15
     assert abs(error) < 5e-4
+
+
+def test_a_collapse_does_not_close_a_film() -> None:
+    """Three rows of triangles, the middle one thin: its edges across join surfaces that must stay apart."""
+    x, y = np.meshgrid(np.arange(5.0), [0.0, 1.0, 1.05, 2.0])
+    points = np.stack([x.ravel(), y.ravel(), np.zeros(20)], axis=1)
+    corner = np.arange(20).reshape(4, 5)
+    a, b, c, d = (part.ravel() for part in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]))
+    cells = np.concatenate([np.stack([a, b, d], axis=1), np.stack([a, d, c], axis=1)]).astype(np.int32)
+    film = np.isin(np.arange(12) // 4, [1])
+    core = np.ones(20, bool)
+    for phase in (np.tile(np.repeat([0, 1, 2], 4), 2), np.tile(np.where(film, 1, 0), 2)):
+        start, stars = _stars(cells, core, 20)
+        assert _after(points, cells, phase, corner[1, 2], corner[2, 2], start, stars) == -2
+        assert _after(points, cells, phase, corner[2, 2], corner[1, 2], start, stars) == -2
+        along = _after(points, cells, phase, corner[1, 2], corner[1, 1], start, stars)
+        assert along > 0  # along the film nothing is torn
 
 
 # -- promises -------------------------------------------------------------------------
