@@ -68,7 +68,7 @@ class _Particles:
         extents, periods = self.extents * (1 + 1e-9), self.periods
         low = np.where(periods > 0, 0.0, (self.centres - extents).min(axis=0))
         size = np.where(periods > 0, periods, (self.centres + extents).max(axis=0) - low)
-        wish = max(2 * float(extents.mean()), float(np.prod(size) / 1e6) ** (1 / 3))
+        wish = max(float(extents.mean()), float(np.prod(size) / 1e6) ** (1 / 3))
         number = np.maximum(1, np.floor(size / wish)).astype(np.int64)
         width = size / number
         start, items = _register(self.centres, extents, low, width, number, periods)
@@ -339,7 +339,7 @@ def _register(
     return start, items
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _search(
     points: np.ndarray, centres: np.ndarray, inverse: np.ndarray, radius: np.ndarray, period: np.ndarray,
     slimmest: float, corner: np.ndarray, width: np.ndarray, number: np.ndarray, start: np.ndarray,
@@ -350,11 +350,15 @@ def _search(
     own, step, rings = np.empty(3, np.int64), width.min() * slimmest, number.max()
     for n in range(points.shape[0]):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        gap = np.inf  # way to the nearest wall of the own cell: what it does not list lies behind that
         for k in range(3):
-            cell = int(np.floor((points[n, k] - corner[k]) / width[k]))
+            place = (points[n, k] - corner[k]) / width[k]
+            cell = int(np.floor(place))
             own[k] = cell % number[k] if period[k] > 0 else min(max(cell, 0), number[k] - 1)
+            within = place - cell if period[k] > 0 or cell == own[k] else 0.0
+            gap = min(gap, within * width[k], (1 - within) * width[k])
         best, who, ring = np.inf, 0, 0
-        while ring <= rings and (ring == 0 or (best > 0.0 and (ring - 1) * step < best)):
+        while ring <= rings and (ring == 0 or (best > 0.0 and gap * slimmest + (ring - 1) * step < best)):
             for a in range(-ring, ring + 1):
                 ca = _wrapped(own[0] + a, a, number[0], period[0])
                 for b in range(-ring, ring + 1):

@@ -85,18 +85,18 @@ def cut(
     inner[cells[free]] = True
     sets[~inner] = EVERY
     mesh = Cut(points.copy(), sets, bound, cells, free, np.zeros(len(points), bool))
-    _snap(mesh, levels, label)
+    _snap(mesh, levels, label, values)
     while _divide(mesh, levels):
         pass
     return mesh, _phases(mesh, levels)
 
 
 # -- snapping -------------------------------------------------------------------------
-def _snap(mesh: Cut, levels: Levels, label: np.ndarray) -> None:
+def _snap(mesh: Cut, levels: Levels, label: np.ndarray, values: np.ndarray) -> None:
     edges = _crossing(mesh.cells[mesh.free], mesh.sets)
     if not len(edges):
         return
-    at = _roots(mesh.points, edges, label[edges], levels)
+    at = _roots(mesh.points, edges, label[edges], levels, values)
     ends = np.concatenate([edges, edges[:, ::-1]])
     share = np.concatenate([at, 1 - at])
     near = np.flatnonzero(share < SNAP)
@@ -157,7 +157,9 @@ def _crossing(cells: np.ndarray, sets: np.ndarray) -> np.ndarray:
     return np.stack([keys // sets.size, keys % sets.size], axis=1)
 
 
-def _roots(points: np.ndarray, edges: np.ndarray, phases: np.ndarray, levels: Levels) -> np.ndarray:
+def _roots(
+    points: np.ndarray, edges: np.ndarray, phases: np.ndarray, levels: Levels, values: np.ndarray
+) -> np.ndarray:
     """Where along every edge the two phases are equal, in (0, 1)."""
     start, step = points[edges[:, 0]], points[edges[:, 1]] - points[edges[:, 0]]
     rows = np.arange(len(edges))
@@ -168,16 +170,18 @@ def _roots(points: np.ndarray, edges: np.ndarray, phases: np.ndarray, levels: Le
         out: np.ndarray = value[k, phases[some, 0]] - value[k, phases[some, 1]]
         return out
 
-    return bracketed(difference, rows)
+    first, last = (values[edges[:, k, None], phases] @ [1.0, -1.0] for k in (0, 1))
+    return bracketed(difference, first, last)
 
 
 def bracketed(
-    difference: Callable[[np.ndarray, np.ndarray], np.ndarray], rows: np.ndarray, steps: int = 8
-) -> np.ndarray:
-    """Roots in (0, 1) of functions that fall from positive to negative, by the Illinois rule."""
+    difference: Callable[[np.ndarray, np.ndarray], np.ndarray], first: np.ndarray, last: np.ndarray,
+    steps: int = 8,
+) -> np.ndarray:  # fmt: skip
+    """Roots in (0, 1) of functions that fall from ``first`` to ``last``, by the Illinois rule."""
+    rows = np.arange(len(first))
     low, high = np.zeros(len(rows)), np.ones(len(rows))
-    f_low = np.maximum(difference(low, rows), 1e-300)
-    f_high = np.minimum(difference(high, rows), -1e-300)
+    f_low, f_high = np.maximum(first, 1e-300), np.minimum(last, -1e-300)
     at = np.full(len(rows), 0.5)
     side = np.zeros(len(rows), np.int8)
     open_ = rows.copy()
@@ -309,8 +313,9 @@ def _between(mesh: Cut, edges: np.ndarray, levels: Levels) -> tuple[np.ndarray, 
         out: np.ndarray = a.max(axis=1) - b.max(axis=1)
         return out
 
-    at = bracketed(difference, np.arange(len(edges)))
-    a, b = parts(at, np.arange(len(edges)))
+    rows = np.arange(len(edges))
+    at = bracketed(difference, *(difference(np.full(len(edges), end), rows) for end in (0.0, 1.0)))
+    a, b = parts(at, rows)
     first, second = (np.uint32(1) << v.argmax(axis=1).astype(np.uint32) for v in (a, b))
     return at, first, second
 
