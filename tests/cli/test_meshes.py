@@ -14,7 +14,7 @@ RECIPE = {
     "seed": 1,
     "size_um": [12, 12, 12],
     "voxel_um": 1,
-    "steps": [{"make": "spheres", "phase": "active", "fraction": 0.45, "diameter_um": 5}],
+    "steps": [{"make": "spheres", "phase": "active", "fraction": 0.45, "diameter_um": 5, "walls": "cut"}],
 }
 
 
@@ -77,3 +77,33 @@ def test_bad_options_are_named_and_nothing_is_written(
     assert told in done.err
     assert "Traceback" not in done.err
     assert {file.name for file in here.iterdir()} == {"small.yaml"}
+
+
+def test_a_refused_mesh_is_kept_for_a_look(command, here: Path) -> None:
+    labels = np.zeros((16, 12, 12), np.uint8)
+    labels[5:11] = 1  # a wall of active material: no way through the pore, and none to the collector
+    np.save(here / "wall.npy", labels)
+    done = command(
+        "mesh", "wall.npy", "--voxel-um", "1", "--phase", "pore=0", "--phase", "active=1", "-o", "w.msh"
+    )
+    assert done.code == 1
+    assert "pore does not percolate" in done.err
+    assert "w.refused.vtu" in done.err
+    assert "Traceback" not in done.err
+    assert not (here / "w.msh").exists()
+    assert set(read_mesh(here / "w.refused.vtu").regions) == {"pore", "active"}
+
+
+def test_a_page_becomes_a_mesh_of_triangles(command, here: Path) -> None:
+    labels = np.zeros((20, 16, 4), np.uint8)
+    labels[:8, :9] = 1
+    np.save(here / "v.npy", labels)
+    image = ["v.npy", "--voxel-um", "1", "--phase", "pore=0", "--phase", "active=1", "--no-picture"]
+    done = command("mesh", *image, "--crop", "0:20,0:16,1:2", "-o", "page.vtu", "--disconnected", "keep")
+    assert (done.code, done.err) == (0, "")
+    mesh = read_mesh(here / "page.vtu")
+    assert mesh.kind == "triangle"
+    assert mesh.region_sizes()["active"] == pytest.approx(72e-12, rel=0.01, abs=0)
+    done = command("mesh", *image, "--crop", "3:4,0:16,0:4", "-o", "flat.vtu")
+    assert done.code == 2
+    assert "one page across its through axis 0" in done.err

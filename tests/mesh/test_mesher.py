@@ -457,7 +457,9 @@ def test_a_collapse_does_not_close_a_film() -> None:
     x, y = np.meshgrid(np.arange(5.0), [0.0, 1.0, 1.05, 2.0])
     points = np.stack([x.ravel(), y.ravel(), np.zeros(20)], axis=1)
     corner = np.arange(20).reshape(4, 5)
-    a, b, c, d = (part.ravel() for part in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]))
+    a, b, c, d = (
+        part.ravel() for part in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:])
+    )
     cells = np.concatenate([np.stack([a, b, d], axis=1), np.stack([a, d, c], axis=1)]).astype(np.int32)
     film = np.isin(np.arange(12) // 4, [1])
     core = np.ones(20, bool)

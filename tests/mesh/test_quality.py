@@ -249,9 +249,9 @@ def test_pockets_and_loose_parts_are_refused(kind: str) -> None:
     pieces = {"hexahedron": 1, "tetra": 6, "quad": 1, "triangle": 2}[kind]
     solid = kind in ("hexahedron", "tetra")
     unit, first, second = ("1e-18 m3", "(1", "(5") if solid else ("1e-12 m2", "(2", "(3")
-    assert f"1 parts of pore ({pieces} cells, {unit}) have no path to 'separator' at {first}" in text
+    assert f"1 part of pore ({pieces} cells, {unit}) has no path to 'separator' at {first}" in text
     assert (
-        f"1 parts of active + binder ({pieces} cells, {unit}) have no path to 'collector' at {second}" in text
+        f"1 part of active + binder ({pieces} cells, {unit}) has no path to 'collector' at {second}" in text
     )
 
 
@@ -287,8 +287,8 @@ def test_kept_parts_are_noted() -> None:
     report = check(mesh, on_disconnected="keep")
     assert report.mesh is mesh
     assert report.dropped_cells == 0
-    assert [note.partition(" have")[0] for note in report.notes] == [
-        "1 parts of pore (1 cells, 1e-18 m3)", "1 parts of active + binder (1 cells, 1e-18 m3)"
+    assert [note.partition(" has")[0] for note in report.notes] == [
+        "1 part of pore (1 cells, 1e-18 m3)", "1 part of active + binder (1 cells, 1e-18 m3)"
     ]  # fmt: skip
     assert report.electrolyte.pocket_size == pytest.approx(1e-18, rel=1e-12, abs=0)
     assert report.electrolyte.cells == 17
@@ -297,7 +297,7 @@ def test_kept_parts_are_noted() -> None:
 
 def test_cells_that_touch_at_an_edge_only_are_apart() -> None:
     mesh = layout("A./.A")
-    assert "1 parts of active (1 cells" in faults(mesh, electrolyte=[], conductor=["active"])
+    assert "1 part of active (1 cells" in faults(mesh, electrolyte=[], conductor=["active"])
 
 
 def test_electrolyte_must_go_through_unless_told_otherwise() -> None:
@@ -317,7 +317,7 @@ def test_a_role_must_start_somewhere(way: str) -> None:
 def test_the_binder_connects_unless_it_does_not_conduct() -> None:
     mesh = layout("ABA./....")
     check(mesh)
-    assert "1 parts of active (1 cells" in faults(mesh, conductor=["active"])
+    assert "1 part of active (1 cells" in faults(mesh, conductor=["active"])
 
 
 def test_lumped_binder_that_conducts_otherwise_cannot_be_dropped() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from ..errors import InputError, StaircaseWarning, nearest
+from ..errors import InputError, MeshError, StaircaseWarning, nearest
 from .app import Json, Quiet, app
 from .console import escape, progress_line, require_suffix, terminal
 from .images import Collector, Crop, Dataset, Through, VoxelSize
@@ -74,6 +74,13 @@ def mesh(
         raise InputError(
             "there is no such route to a mesh", field="--route", value=route, remedy=nearest(route, ROUTES)
         )
+    from ..mesh.quality import Disconnected
+
+    if disconnected not in get_args(Disconnected):
+        raise InputError(
+            "there is no such way to treat cells without a path", field="--disconnected", value=disconnected,
+            remedy=nearest(disconnected, get_args(Disconnected)),
+        )  # fmt: skip
     target = out or Path(f"{source.name.split('.')[0]}.xdmf")
     require_suffix(target, ".xdmf", ".vtu", ".msh")
     reading: dict[str, Any] = {
@@ -166,24 +173,23 @@ def _written(
 ) -> tuple[dict[str, Any], list[Path]]:
     """Check the mesh and write it with its picture and figures."""
     from ..mesh.files import write_mesh
-    from ..mesh.quality import Disconnected, check
+    from ..mesh.quality import check
     from ..report.meshed import mesh_facts, write_facts, write_mesh_picture
 
-    if disconnected not in get_args(Disconnected):
-        raise InputError(
-            "there is no such way to treat cells without a path", field="--disconnected", value=disconnected,
-            remedy=nearest(disconnected, get_args(Disconnected)),
-        )  # fmt: skip
     grid = found.volume.grid
     box = (made.points.min(axis=0).tolist(), made.points.max(axis=0).tolist())
-    report = check(made, box=box, min_dihedral=least, on_disconnected=cast(Any, disconnected))
+    beside = target.with_name(target.name.split(".")[0])
+    try:
+        report = check(made, box=box, min_dihedral=least, on_disconnected=cast(Any, disconnected))
+    except MeshError as error:
+        kept = write_mesh(made, beside.with_suffix(".refused.vtu"))
+        raise MeshError(f"{error}. The refused mesh is in {kept}") from error
     whole = float(made.sizes().sum()) - made.region_sizes().get("separator", 0.0)
     asked = {name: share * whole for name, share in found.volume.fractions().items() if share > 0}
     seconds = time.perf_counter() - start
     memory = 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     facts = mesh_facts(report, asked, seconds, memory)
     files = [write_mesh(report.mesh, target)]
-    beside = target.with_name(target.name.split(".")[0])
     files.append(write_facts(facts, beside.with_suffix(".json")))
     if picture:
         low = grid.collector == "low"

@@ -114,8 +114,9 @@ def _snap(mesh: Cut, levels: Levels, label: np.ndarray, values: np.ndarray) -> N
     target[held], there = onto(
         mesh.points[moved[held]], mesh.bound[moved[held]], pair[held], length[held], levels
     )
-    _give_up(mesh, moved[held[~there]], label)
-    third[moved[held[~there]]] = -1
+    stay = moved[held[~there]]
+    _give_up(mesh, stay, label)
+    third[stay] = -1
     lines = np.flatnonzero(third[moved] >= 0)
     triple = np.column_stack([pair[lines], third[moved[lines]]])
     found, good = onto(mesh.points[moved[lines]], mesh.bound[moved[lines]], triple, length[lines], levels)
@@ -162,7 +163,6 @@ def _roots(
 ) -> np.ndarray:
     """Where along every edge the two phases are equal, in (0, 1)."""
     start, step = points[edges[:, 0]], points[edges[:, 1]] - points[edges[:, 0]]
-    rows = np.arange(len(edges))
 
     def difference(at: np.ndarray, some: np.ndarray) -> np.ndarray:
         value = levels(start[some] + at[:, None] * step[some])
@@ -314,7 +314,8 @@ def _between(mesh: Cut, edges: np.ndarray, levels: Levels) -> tuple[np.ndarray, 
         return out
 
     rows = np.arange(len(edges))
-    at = bracketed(difference, *(difference(np.full(len(edges), end), rows) for end in (0.0, 1.0)))
+    low, high = np.zeros(len(edges)), np.ones(len(edges))
+    at = bracketed(difference, difference(low, rows), difference(high, rows))
     a, b = parts(at, rows)
     first, second = (np.uint32(1) << v.argmax(axis=1).astype(np.uint32) for v in (a, b))
     return at, first, second

@@ -22,7 +22,7 @@ from .cut import Cut, cut
 from .improve import GOAL, improve
 from .lattice import flat_lattice, lattice
 from .levels import ImageLevels, Levels, ShapeLevels, Shifted
-from .outer import outer_planes
+from .outer import flat_axis, outer_planes
 from .particles import Coloured, coloured, numbered
 from .tessellation import Tessellation, cell_sizes
 
@@ -69,6 +69,8 @@ class MeshOptions:
 
     def checked(self, grid: Grid) -> float:
         """The size [m]; InputError for one the image cannot have, or other impossible options."""
+        if min(grid.shape) == 1:
+            flat_axis(grid)  # refuses a page that is flat along its through axis
         pitch = max(h for h, n in zip(grid.voxel_size, grid.shape, strict=True) if n > 1)
         size = 2 * pitch if self.size is None else self.size
         shortest = min(s for s, n in zip(grid.size, grid.shape, strict=True) if n > 1)

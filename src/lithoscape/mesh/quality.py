@@ -287,8 +287,9 @@ def _cut_off(
         if each.pockets and each.cells:
             _, first = np.unique(pocket, return_index=True)
             texts.append(
-                f"{each.pockets} parts of {' + '.join(each.regions)} ({each.pocket_cells} cells, "
-                f"{each.pocket_size:.4g} m{mesh.dim}) have no path to {each.source!r}"
+                f"{each.pockets} part{'s'[: each.pockets > 1]} of {' + '.join(each.regions)} "
+                f"({each.pocket_cells} cells, {each.pocket_size:.4g} m{mesh.dim}) "
+                f"{'have' if each.pockets > 1 else 'has'} no path to {each.source!r}"
                 + _at(_middles(mesh, np.delete(first, 0) if (pocket == 0).any() else first))
             )
     lost = member & ~connected
