@@ -303,14 +303,16 @@ def test_cells_that_touch_at_an_edge_only_are_apart() -> None:
 def test_electrolyte_must_go_through_unless_told_otherwise() -> None:
     mesh = layout("AA../AA..")
     assert "pore does not percolate from 'separator' to the other side" in faults(mesh)
-    assert "does not percolate" in faults(mesh, on_disconnected="keep")
+    assert "does not percolate" in faults(mesh, on_disconnected="drop")
+    assert "does not percolate" in check(mesh, on_disconnected="keep").notes[-1]
     assert check(mesh, through=False).electrolyte.through is None
     assert "pore does not percolate" in faults(layout("..A./..A."))  # a part on either side
 
 
 @pytest.mark.parametrize("way", ["refuse", "drop", "keep"])
-def test_a_role_must_start_somewhere(way: str) -> None:
-    text = faults(layout("..AA/...."), on_disconnected=way)
+def test_a_role_must_start_somewhere_unless_all_is_kept(way: str) -> None:
+    mesh = layout("..AA/....")
+    text = str(check(mesh, on_disconnected=way).notes) if way == "keep" else faults(mesh, on_disconnected=way)
     assert "no cell of active touches the boundary 'collector'" in text
 
 

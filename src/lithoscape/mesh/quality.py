@@ -92,7 +92,8 @@ def check(
     on_disconnected:
         What becomes of cells without a path to that boundary: ``"refuse"`` the mesh, ``"drop"`` them into a
         region ``"inactive"`` that conducts nothing and belongs to no phase (the volume of the mesh stays,
-        that of the phase shrinks), or ``"keep"`` them, which makes their potential undetermined.
+        that of the phase shrinks), or ``"keep"`` them, which makes their potential undetermined. A role that
+        starts nowhere or does not go through is refused; with ``"keep"`` that is noted, too.
     through:
         Whether the electrolyte must also reach the boundary of the electrons.
 
@@ -129,8 +130,9 @@ def check(
         for names, source, target in ((ions, near, far if through else None), (electrons, far, None))
         if names and source is not None
     ]
-    faults += _unfit([each for each, _ in found])
+    unfit = _unfit([each for each, _ in found])
     lost, notes = _cut_off(mesh, found, on_disconnected, faults)
+    (notes if on_disconnected == "keep" else faults).extend(unfit)
     if faults:
         raise _refused(faults)
     size = float(mesh.sizes()[lost].sum())

@@ -89,17 +89,19 @@ def write_mesh_picture(
 ) -> Path:
     """Picture of the cells that are not pore, a corner cut away; of a mesh in the plane, all of them.
 
-    Only a block of the mesh is drawn if the cells of the whole would be too small to see.
+    Only a block of the mesh is drawn if the cells of the whole would be too small to see. The caption names
+    the colours and the size of what is drawn.
     """
     from PIL import Image
 
-    picture = _flat(mesh) if mesh.dim == 2 else _solid(mesh, through, collector_low)
+    picture = _flat(mesh) if mesh.dim == 2 else _captioned(mesh, *_solid(mesh, through, collector_low))
     part = path.with_suffix(path.suffix + ".part")
     Image.fromarray(picture).save(part, format="PNG")
     return part.replace(path)
 
 
-def _solid(mesh: Tessellation, through: int, collector_low: bool) -> np.ndarray:
+def _solid(mesh: Tessellation, through: int, collector_low: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Picture, and the edges of the block that is drawn [um], the one along the through axis last."""
     from vtkmodules.vtkCommonCore import vtkLogger
 
     vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)  # it reports the absence of a display
@@ -112,7 +114,8 @@ def _solid(mesh: Tessellation, through: int, collector_low: bool) -> np.ndarray:
         points[:, 2] = points[:, 2].max() - points[:, 2]
     keep = _block(points, mesh.cells)
     middle = points[mesh.cells].mean(axis=1)
-    low, high = middle[keep].min(axis=0), middle[keep].max(axis=0)
+    drawn = points[mesh.cells[keep].ravel()]
+    low, high = drawn.min(axis=0), drawn.max(axis=0)
     corner = (middle > (low + high) / 2).all(axis=1)
     hidden = [tag for name, tag in mesh.regions.items() if name in HIDDEN]
     keep &= ~corner & ~np.isin(mesh.tags, hidden)
@@ -131,9 +134,46 @@ def _solid(mesh: Tessellation, through: int, collector_low: bool) -> np.ndarray:
         plotter.add_mesh(pyvista.Box(np.stack([low, high], axis=1).ravel()).outline(), color="#c3cad3")
         plotter.enable_anti_aliasing("ssaa")
         plotter.view_isometric()
-        return np.asarray(plotter.screenshot(return_img=True))
+        return np.asarray(plotter.screenshot(return_img=True)), high - low
     finally:
         plotter.close()
+
+
+def _captioned(mesh: Tessellation, picture: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """The picture with the colours of the regions and the size of the block below it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height, width = picture.shape[:2]
+    figure = Figure(figsize=(width / 100, height / 100 + 0.7), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    axis = figure.add_axes((0, 0.7 / (height / 100 + 0.7), 1, height / (height + 70)))
+    axis.imshow(picture, aspect="auto", interpolation="nearest")
+    axis.axis("off")
+    _name_colours(figure, mesh, HIDDEN)
+    a, b, up = edges
+    figure.text(0.5, 0.012, f"{a:.3g} × {b:.3g} µm, {up:.3g} µm high, collector below", ha="center")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _name_colours(figure: Any, mesh: Tessellation, hidden: tuple[str, ...] = ()) -> None:
+    """A legend of the regions below everything else; those that are not drawn are said to be left out."""
+    from matplotlib.patches import Patch
+
+    palette = np.array(_palette(mesh)) / 255
+    shown = [name for name in mesh.regions if name not in hidden]
+    handles = [
+        Patch(facecolor=palette[mesh.regions[name]], edgecolor="#39424e", label=name) for name in shown
+    ]
+    handles += [
+        Patch(facecolor="white", edgecolor="#c3cad3", label=f"{name} (not drawn)")
+        for name in mesh.regions if name in hidden
+    ]  # fmt: skip
+    place = (0.5, 0.03) if hidden else (0.5, 0.0)
+    figure.legend(
+        handles=handles, loc="lower center", bbox_to_anchor=place, ncols=len(handles), frameon=False
+    )
 
 
 def _vtk(mesh: Tessellation) -> int:
@@ -167,14 +207,16 @@ def _flat(mesh: Tessellation) -> np.ndarray:
 
     points = (mesh.points - mesh.points.min(axis=0))[:, ::-1] * 1e6
     width, height = np.ptp(points, axis=0)
-    figure = Figure(figsize=(9, max(2.0, min(12.0, 8 * height / width + 0.8))), layout="constrained")
+    figure = Figure(figsize=(9, max(2.4, min(12.0, 8 * height / width + 1.2))))
     canvas = FigureCanvasAgg(figure)
     axis = figure.add_subplot()
+    figure.subplots_adjust(0.09, 1.0 / figure.get_figheight(), 0.98, 0.98)
     colours = np.array(_palette(mesh))[mesh.tags] / 255
     line = 0.3 if len(mesh.cells) < 60_000 else 0.0
     axis.add_collection(
         PolyCollection(points[mesh.cells], facecolors=colours, edgecolors="#39424e", linewidths=line)
     )
     axis.set(xlim=(0, width), ylim=(0, height), aspect="equal", xlabel="µm", ylabel="µm")
+    _name_colours(figure, mesh)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
