@@ -9,7 +9,7 @@ from this one statement; no solver knows a model and no model knows a solver.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -38,6 +38,8 @@ class Unknown:
     error_scale: float | None
     differential: bool
     constrained: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    limits: tuple[np.ndarray, np.ndarray] | None = None
+    """Lowest and highest value of every local degree of freedom that an iteration may try."""
 
 
 class Closure(Protocol):
@@ -66,6 +68,29 @@ class Closure(Protocol):
 
     def guess(self) -> np.ndarray:
         """Copy of the nodal flux, to restore after a failed attempt."""
+
+
+class Assembly(Protocol):
+    """A problem's own way to its rows: the numbers of its forms, faster.
+
+    Vectors are local, one per unknown, ghosts included: what this process contributes. Matrix entries come as
+    (i, j, rows, columns) of local degrees of freedom, values in the same order; entries of the same place add up.
+    """
+
+    entries: Sequence[tuple[int, int, np.ndarray, np.ndarray]]
+    mass_entries: Sequence[tuple[int, int, np.ndarray, np.ndarray]]
+
+    def storage(self) -> list[np.ndarray | None]:
+        """Stored quantity of every row."""
+
+    def residual(self) -> list[np.ndarray]:
+        """F(u), row by row."""
+
+    def tangent(self) -> list[np.ndarray]:
+        """dF/du at ``entries``."""
+
+    def mass(self) -> list[np.ndarray]:
+        """dq/du at ``mass_entries``."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +137,10 @@ class Problem:
     area: float
     terminal: int
     """Index of the unknown that is minus the terminal voltage."""
+    entity_maps: tuple[Any, ...] = ()
+    """Of the submeshes that unknowns live on, to the mesh of ``domain``."""
+    assembly: Assembly | None = None
+    """The problem's own way to its rows, if it has one; else the forms are assembled."""
 
     def unknown(self, name: str) -> Unknown:
         """The unknown of that name."""

@@ -17,7 +17,7 @@ from ..constants import FARADAY, thermal_voltage
 from ..materials.maths import NUMPY
 from ..materials.schema import ActiveMaterial
 from .radial import RadialGrid, linear_response, tangent_response
-from .terms import STOICHIOMETRY_GUARD, guarded_exchange_current, guarded_ocp
+from .terms import PARTICLE_GUARD, guarded_exchange_current, guarded_ocp
 
 _TINY = 1e-30
 """Complex step of the law derivatives (Squire and Trapp 1998)."""
@@ -143,7 +143,7 @@ class ParticleClass:
 
     def _linearise(self, profile: np.ndarray) -> None:
         """Affine response of the spheres with D(x) linearised about ``profile``."""
-        inside = NUMPY.clip(profile + 1j * _TINY, *STOICHIOMETRY_GUARD)
+        inside = NUMPY.clip(profile + 1j * _TINY, PARTICLE_GUARD.low, PARTICLE_GUARD.high)
         D = self.material.diffusivity(inside, self.temperature, NUMPY)  # type: ignore[operator]
         scale = 1.0 / self.radius[:, None] ** 2
         diffusion = (D.real * scale, D.imag / _TINY * scale)

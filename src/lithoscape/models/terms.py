@@ -6,6 +6,7 @@ Every function works with UFL expressions and, where it takes ``m``, with NumPy.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import ufl
@@ -17,12 +18,40 @@ from ..materials.schema import ActiveMaterial, Electrolyte
 DEPLETION = 0.1
 """Concentration over which the laws approach their value at depletion [mol/m3]."""
 
-STOICHIOMETRY_GUARD = (1e-6, 1 - 1e-6)
-"""Interval the solid's laws are evaluated on; outside, U continues linearly."""
 
-GUARD_SLOPE = -1e5
-"""Slope of U beyond the guard [V]: a volt is spent within 1e-5 of the guard, so
-that a full or empty surface ends a half-cycle at the right capacity."""
+@dataclass(frozen=True)
+class Guard:
+    """Interval of stoichiometry the solid's laws are evaluated on; outside, U continues with ``slope`` [V]."""
+
+    low: float
+    high: float
+    slope: float
+    width: float = 0.0
+    """Stoichiometry over which the slope sets in; 0: at once."""
+
+    @property
+    def laws(self) -> tuple[float, float]:
+        """Interval on which laws are evaluated."""
+        return self.low, self.high
+
+    def beyond(self, x: Any, m: Maths = NUMPY) -> Any:
+        """How far x lies outside the interval, negative below it; smooth if there is a width."""
+        if self.width == 0:
+            return x - m.clip(x, self.low, self.high)
+        return _ramp((x - self.high) / self.width, m) * self.width - _ramp((self.low - x) / self.width, m) * self.width
+
+
+PARTICLE_GUARD = Guard(1e-6, 1 - 1e-6, -1e5)
+"""Of particles that are solved for by themselves: a volt is spent within 1e-5 of the guard, so that a full
+or empty surface ends a half-cycle at the right capacity."""
+
+SURFACE_GUARD = Guard(0.005, 0.99, -100.0, 1e-3)
+"""Of surfaces that are nodes of a mesh, where the slope enters the coupled system."""
+
+
+def _ramp(z: Any, m: Maths) -> Any:
+    """(z + sqrt(z^2 + 1)) / 2: rises from 0 to z, twice differentiable."""
+    return 0.5 * (z + m.sqrt(z * z + 1))
 
 
 def floored(c_e: Any, m: Maths = NUMPY) -> Any:
@@ -35,15 +64,16 @@ def floored(c_e: Any, m: Maths = NUMPY) -> Any:
     return 0.5 * (c_e + m.sqrt(c_e * c_e + DEPLETION**2))
 
 
-def guarded_ocp(material: ActiveMaterial, x: Any, m: Maths = NUMPY) -> Any:
+def guarded_ocp(material: ActiveMaterial, x: Any, m: Maths = NUMPY, guard: Guard = PARTICLE_GUARD) -> Any:
     """Open-circuit potential [V vs Li], continued linearly outside the guard."""
-    inside = m.clip(x, *STOICHIOMETRY_GUARD)
-    return material.ocp(inside, m) + GUARD_SLOPE * (x - inside)
+    return material.ocp(m.clip(x, *guard.laws), m) + guard.slope * guard.beyond(x, m)
 
 
-def guarded_exchange_current(material: ActiveMaterial, c_e: Any, x: Any, T: float, m: Maths = NUMPY) -> Any:
+def guarded_exchange_current(
+    material: ActiveMaterial, c_e: Any, x: Any, T: float, m: Maths = NUMPY, guard: Guard = PARTICLE_GUARD
+) -> Any:
     """Exchange current density [A/m2] at surface stoichiometry ``x``."""
-    inside = m.clip(x, *STOICHIOMETRY_GUARD)
+    inside = m.clip(x, *guard.laws)
     return material.exchange_current(floored(c_e, m), inside * material.c_max, material.c_max, T, m)
 
 

@@ -8,6 +8,7 @@ entries at no cost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from dolfinx import fem, la
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from ..problem import Problem
+from ..problem import Assembly, Problem
 
 
 @dataclass
@@ -48,13 +49,15 @@ class System:
         self.owned = [m.size_local for m in self.maps]
         self.offsets = np.concatenate([[0], np.cumsum(self.owned)])
         self.free = [self._free_mask(i) for i in range(len(self.functions))]
-        self.storage_forms = [None if s is None else fem.form(s) for s in problem.storage]
-        self.residual_forms = [fem.form(r) for r in problem.residual]
         self._vectors = [fem.create_vector(f.function_space) for f in self.functions]
-        self._globals = self._global_numbering()
+        self.numbers = self._global_numbering()
         self.weights = self._closure_weights()
-        self.functionals = {k: fem.form(v) for k, v in problem.functionals.items()}
+        self.functionals = {k: self._compiled(v) for k, v in problem.functionals.items()}
+        self.rows = _FormRows(self) if problem.assembly is None else _OwnRows(self, problem.assembly)
         self._build_matrix()
+
+    def _compiled(self, form: Any) -> fem.Form:
+        return fem.form(form, entity_maps=list(self.problem.entity_maps) or None)
 
     # -- layout ---------------------------------------------------------------
     @property
@@ -88,18 +91,14 @@ class System:
 
     def storage(self) -> np.ndarray:
         """Stored quantities q(u) of all rows, owned part, unscaled."""
-        parts = [
-            np.zeros(n) if form is None else self._assemble(i, form)
-            for i, (n, form) in enumerate(zip(self.owned, self.storage_forms, strict=True))
-        ]
-        return np.concatenate(parts)
+        return np.concatenate(self.rows.storage())
 
     def residual(self, rate: float, history: np.ndarray) -> np.ndarray:
         """Scaled residual, owned part; constrained rows are zero."""
         total = rate * self.storage() + history
-        for i, form in enumerate(self.residual_forms):
+        for i, row in enumerate(self.rows.residual()):
             part = slice(self.offsets[i], self.offsets[i + 1])
-            total[part] += self._assemble(i, form)
+            total[part] += row
             total[part] /= self.problem.unknowns[i].row_scale
             total[part][~self.free[i][: self.owned[i]]] = 0.0
         return total
@@ -122,8 +121,11 @@ class System:
         """Add a scaled update (owned part) to the fields and refresh ghosts."""
         for i, f in enumerate(self.functions):
             part = update[self.offsets[i] : self.offsets[i + 1]]
-            f.x.array[: self.owned[i]] += factor * self.problem.unknowns[i].scale * part
+            unknown = self.problem.unknowns[i]
+            f.x.array[: self.owned[i]] += factor * unknown.scale * part
             f.x.scatter_forward()
+            if unknown.limits is not None:
+                np.clip(f.x.array, *unknown.limits, out=f.x.array)
 
     def functional(self, name: str) -> float:
         """Value of a functional of the problem, summed over ranks."""
@@ -145,27 +147,24 @@ class System:
             row: list[np.ndarray | None] = []
             for i, form in enumerate(self.problem.residual):
                 gateaux = ufl.algorithms.expand_derivatives(ufl.derivative(form, closure.flux, direction))
-                row.append(None if gateaux.empty() else self._assemble(i, fem.form(gateaux)))
+                row.append(None if gateaux.empty() else self._assemble(i, self._compiled(gateaux)))
             table.append(row)
         return table
 
     # -- matrix -----------------------------------------------------------------
     def _build_matrix(self) -> None:
-        self.blocks = self._blocks(self.problem.residual)
-        self.mass = self._blocks(self.problem.storage)
         rows, cols = [], []
-        for (i, j), block in (*self.blocks.items(), *self.mass.items()):
-            r, c = self._positions(block, i, j)
+        for r, c in self.rows.places():
             rows.append(r)
             cols.append(c)
         self._closure_slots = list(self._closure_entries())
         for i, j, _, nodes in self._closure_slots:
-            rows.append(self._globals[i][nodes])
-            cols.append(self._globals[j][nodes])
+            rows.append(self.numbers[i][nodes])
+            cols.append(self.numbers[j][nodes])
         self._pinned = [np.flatnonzero(~m[:n]) for m, n in zip(self.free, self.owned, strict=True)]
         for i, pinned in enumerate(self._pinned):
-            rows.append(self._globals[i][pinned])
-            cols.append(self._globals[i][pinned])
+            rows.append(self.numbers[i][pinned])
+            cols.append(self.numbers[i][pinned])
         A = PETSc.Mat().create(self.comm)
         A.setSizes(((self.size, None), (self.size, None)))
         A.setType(PETSc.Mat.Type.AIJ)
@@ -173,36 +172,6 @@ class System:
             np.concatenate(rows).astype(PETSc.IntType), np.concatenate(cols).astype(PETSc.IntType)
         )
         self.matrix = A
-        for block in (*self.blocks.values(), *self.mass.values()):
-            block.assemble()
-
-    def _blocks(self, forms: tuple[Any, ...]) -> dict[tuple[int, int], _Block]:
-        blocks = {}
-        for i, form in enumerate(forms):
-            for j, function in enumerate(self.functions):
-                if form is None:
-                    continue
-                trial = ufl.TrialFunction(function.function_space)
-                jacobian = ufl.algorithms.expand_derivatives(ufl.derivative(form, function, trial))
-                if jacobian.empty():
-                    continue
-                fixed = not (set(jacobian.coefficients()) & set(self.functions)) and not jacobian.constants()
-                compiled = fem.form(jacobian)
-                matrix = fem.create_matrix(compiled)
-                blocks[i, j] = self._block(compiled, matrix, i, j, fixed)
-        return blocks
-
-    def _block(self, form: fem.Form, matrix: la.MatrixCSR, i: int, j: int, fixed: bool) -> _Block:
-        rows, cols = _csr_rows(matrix), matrix.indices
-        # columns past the field's own are zeros that other ranks' ghost rows fill in
-        known = np.append(self.free[j], False)[np.minimum(cols, self.free[j].size)]
-        keep = np.flatnonzero(self.free[i][rows] & known)
-        scale = self.problem.unknowns[j].scale / self.problem.unknowns[i].row_scale
-        return _Block(form, matrix, keep, scale, fixed, np.empty(0))
-
-    def _positions(self, block: _Block, i: int, j: int) -> tuple[np.ndarray, np.ndarray]:
-        rows, cols = _csr_rows(block.matrix)[block.keep], block.matrix.indices[block.keep]
-        return self._globals[i][rows], self._globals[j][cols]
 
     def _closure_entries(self) -> Any:
         """(row, column, (closure, input position, weight), nodes) of node-diagonal entries."""
@@ -213,23 +182,126 @@ class System:
                 for a, j in enumerate(closure.inputs):
                     owned = closure.nodes < self.owned[i]
                     ok = owned & self.free[i][closure.nodes] & self.free[j][closure.nodes]
-                    scale = self.problem.unknowns[j].scale / self.problem.unknowns[i].row_scale
                     nodes = closure.nodes[ok]
-                    yield i, j, (k, a, np.flatnonzero(ok), weight[nodes] * scale), nodes
+                    yield i, j, (k, a, np.flatnonzero(ok), weight[nodes] * self.scale(i, j)), nodes
+
+    def scale(self, i: int, j: int) -> float:
+        """What entries of row i and column j are multiplied with."""
+        return self.problem.unknowns[j].scale / self.problem.unknowns[i].row_scale
 
     def assemble(self, rate: float, tangents: list[tuple[np.ndarray, ...]]) -> PETSc.Mat:
         """Scaled Jacobian of the residual at the current fields."""
-        values = []
-        for block in self.blocks.values():
-            if not block.fixed:
-                block.assemble()
-            values.append(block.values)
-        values += [rate * block.values for block in self.mass.values()]
+        values = self.rows.values(rate)
         for _, _, (k, a, ok, weight), _ in self._closure_slots:
             values.append(weight * tangents[k][a][ok])
         values += [np.ones(p.size) for p in self._pinned]
         self.matrix.setValuesCOO(np.concatenate(values))
         return self.matrix
+
+
+class _FormRows:
+    """Rows of the problem's forms, assembled by DOLFINx."""
+
+    def __init__(self, system: System) -> None:
+        self.system, problem = system, system.problem
+        self._storage = [None if s is None else system._compiled(s) for s in problem.storage]
+        self._residual = [system._compiled(r) for r in problem.residual]
+        self.blocks = self._blocks(problem.residual)
+        self.mass = self._blocks(problem.storage)
+        for block in (*self.blocks.values(), *self.mass.values()):
+            block.assemble()
+
+    def storage(self) -> list[np.ndarray]:
+        """q(u), owned part, row by row."""
+        return [
+            np.zeros(n) if form is None else self.system._assemble(i, form)
+            for i, (n, form) in enumerate(zip(self.system.owned, self._storage, strict=True))
+        ]
+
+    def residual(self) -> list[np.ndarray]:
+        """F(u), owned part, row by row."""
+        return [self.system._assemble(i, form) for i, form in enumerate(self._residual)]
+
+    def places(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Global rows and columns of all entries, in the order of :meth:`values`."""
+        for (i, j), block in (*self.blocks.items(), *self.mass.items()):
+            rows, cols = _csr_rows(block.matrix)[block.keep], block.matrix.indices[block.keep]
+            yield self.system.numbers[i][rows], self.system.numbers[j][cols]
+
+    def values(self, rate: float) -> list[np.ndarray]:
+        """Scaled entries at the current fields."""
+        for block in self.blocks.values():
+            if not block.fixed:
+                block.assemble()
+        values = [block.values for block in self.blocks.values()]
+        return values + [rate * block.values for block in self.mass.values()]
+
+    def _blocks(self, forms: tuple[Any, ...]) -> dict[tuple[int, int], _Block]:
+        blocks, functions = {}, self.system.functions
+        for i, form in enumerate(forms):
+            for j, function in enumerate(functions):
+                if form is None:
+                    continue
+                trial = ufl.TrialFunction(function.function_space)
+                jacobian = ufl.algorithms.expand_derivatives(ufl.derivative(form, function, trial))
+                if jacobian.empty():
+                    continue
+                fixed = not (set(jacobian.coefficients()) & set(functions)) and not jacobian.constants()
+                compiled = self.system._compiled(jacobian)
+                blocks[i, j] = self._block(compiled, fem.create_matrix(compiled), i, j, fixed)
+        return blocks
+
+    def _block(self, form: fem.Form, matrix: la.MatrixCSR, i: int, j: int, fixed: bool) -> _Block:
+        rows, cols = _csr_rows(matrix), matrix.indices
+        free = self.system.free
+        # columns past the field's own are zeros that other ranks' ghost rows fill in
+        known = np.append(free[j], False)[np.minimum(cols, free[j].size)]
+        keep = np.flatnonzero(free[i][rows] & known)
+        return _Block(form, matrix, keep, self.system.scale(i, j), fixed, np.empty(0))
+
+
+class _OwnRows:
+    """Rows of a problem that assembles them itself."""
+
+    def __init__(self, system: System, assembly: Assembly) -> None:
+        self.system, self.assembly = system, assembly
+        free = system.free
+        self._blocks = [
+            (i, j, rows[keep], cols[keep], keep)
+            for i, j, rows, cols in (*assembly.entries, *assembly.mass_entries)
+            for keep in (np.flatnonzero(free[i][rows] & free[j][cols]),)
+        ]
+        self._steady = len(assembly.entries)
+
+    def storage(self) -> list[np.ndarray]:
+        """q(u), owned part, row by row."""
+        return [self._summed(i, part) for i, part in enumerate(self.assembly.storage())]
+
+    def residual(self) -> list[np.ndarray]:
+        """F(u), owned part, row by row."""
+        return [self._summed(i, part) for i, part in enumerate(self.assembly.residual())]
+
+    def _summed(self, i: int, part: np.ndarray | None) -> np.ndarray:
+        """A local vector with what other processes add to it, owned part."""
+        if part is None:
+            return np.zeros(self.system.owned[i])
+        vector = self.system._vectors[i]
+        vector.array[:] = part
+        vector.scatter_reverse(la.InsertMode.add)
+        return vector.array[: self.system.owned[i]].copy()
+
+    def places(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Global rows and columns of all entries, in the order of :meth:`values`."""
+        for i, j, rows, cols, _ in self._blocks:
+            yield self.system.numbers[i][rows], self.system.numbers[j][cols]
+
+    def values(self, rate: float) -> list[np.ndarray]:
+        """Scaled entries at the current fields."""
+        given = (*self.assembly.tangent(), *(rate * m for m in self.assembly.mass()))
+        return [
+            data[keep] * self.system.scale(i, j)
+            for (i, j, _, _, keep), data in zip(self._blocks, given, strict=True)
+        ]
 
 
 def _csr_rows(matrix: la.MatrixCSR) -> np.ndarray:
