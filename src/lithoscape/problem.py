@@ -9,7 +9,7 @@ from this one statement; no solver knows a model and no model knows a solver.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -74,11 +74,11 @@ class Assembly(Protocol):
     """A problem's own way to its rows: the numbers of its forms, faster.
 
     Vectors are local, one per unknown, ghosts included: what this process contributes. Matrix entries come as
-    (i, j, rows, columns) of local degrees of freedom, values in the same order; entries of the same place add up.
+    (i, j, rows, columns) of local degrees of freedom, values in the same order; those of one place add up.
     """
 
-    entries: Sequence[tuple[int, int, np.ndarray, np.ndarray]]
-    mass_entries: Sequence[tuple[int, int, np.ndarray, np.ndarray]]
+    entries: list[tuple[int, int, np.ndarray, np.ndarray]]
+    mass_entries: list[tuple[int, int, np.ndarray, np.ndarray]]
 
     def storage(self) -> list[np.ndarray | None]:
         """Stored quantity of every row."""
@@ -91,6 +91,9 @@ class Assembly(Protocol):
 
     def mass(self) -> list[np.ndarray]:
         """dq/du at ``mass_entries``."""
+
+    def condensed(self, rate: float) -> list[np.ndarray]:
+        """As :meth:`tangent`, for a preconditioner: as if the "smooth" block had been solved for, roughly."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,10 @@ class Problem:
     """Index of the unknown that is minus the terminal voltage."""
     entity_maps: tuple[Any, ...] = ()
     """Of the submeshes that unknowns live on, to the mesh of ``domain``."""
+    blocks: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """How an iterative solver takes the unknowns apart: "smooth" (storage rules) or "multigrid" (diffusion or
+    conduction rules), and the unknowns that belong together, in the order they are solved for. Empty: it
+    does not."""
     assembly: Assembly | None = None
     """The problem's own way to its rows, if it has one; else the forms are assembled."""
 

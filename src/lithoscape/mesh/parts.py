@@ -1,7 +1,7 @@
 """Parts of a domain with meshes of their own, and the facets at which two parts meet.
 
-Fields that live on some regions only have their unknowns there: a :class:`Part` is the submesh, with the maps to
-its parent. Interface integrals over the parent take both sides from :func:`one_sided`, the first part as "+".
+Fields that live on some regions only have their unknowns there: a :class:`Part` is the submesh, with the maps
+to its parent. Interface integrals over the parent take both sides from :func:`one_sided`, the first as "+".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """First-order elements on simplices by compiled loops: gradients, and where their entries go in a matrix.
 
-Everything a finite-element row of first-order Lagrange functions needs when its coefficients are constant in every
-cell: the products of the gradients of the basis functions, once, and loops that apply them or add them up.
+Everything a row of first-order Lagrange functions needs when its coefficients are constant in every cell: the
+products of the gradients of the basis functions, once, and loops that apply them or add them up.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Electrochemistry with every particle resolved, in 2D or 3D.
 
 The equations of Newman's group on the phases themselves (Newman and Thomas-Alyea, Electrochemical Systems,
-ch. 11, 12 and 22; on tomography: Lu et al., Nat. Commun. 11 (2020) 2079): Fick in the active material, Ohm where
-electrons flow, concentrated-solution theory where ions do, Butler-Volmer at the surfaces between. Unknowns are
-c_e, phi_e on the electrolyte's part of the mesh, phi_s on the electrons' part (zero at the collector), the
-potential of the lithium counter electrode, and one c_s per active phase. One page, read from top to bottom:
-specification, parts, forms.
+ch. 11, 12 and 22; on tomography: Lu et al., Nat. Commun. 11 (2020) 2079): Fick in the active material, Ohm
+where electrons flow, concentrated-solution theory where ions do, Butler-Volmer at the surfaces between.
+Unknowns are c_e and phi_e on the electrolyte's part of the mesh, phi_s on the electrons' part (zero at the collector),
+the potential of the lithium counter electrode, and one c_s per active phase. One page, read from top to
+bottom: specification, parts, forms.
 
-Storage and reaction act at single nodes (vertex quadrature), coefficients at the middle of cells: second order
-for first-order elements, lithium conserved to round-off.
+Storage and reaction act at single nodes (vertex quadrature), coefficients at the middle of cells: second
+order for first-order elements, lithium conserved to round-off.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ class Phase:
         x = self.initial_stoichiometry
         if x is None or not 0 < x < 1:
             raise InputError(
-                "active material starts from a stoichiometry", field=f"{field}.initial_stoichiometry", value=x,
-                remedy="Give a number between 0 and 1",
+                "active material starts from a stoichiometry", field=f"{field}.initial_stoichiometry",
+                value=x, remedy="Give a number between 0 and 1",
             )  # fmt: skip
 
 
@@ -186,10 +186,12 @@ def resolved(
     if sources is not None:
         residual = tuple(r + s for r, s in zip(residual, sources(forms), strict=True))
     maps = tuple(p.entity_map for p in (fields.ions, fields.electrons, *fields.solids))
+    solids = tuple(range(4, len(unknowns)))
+    blocks = ("smooth", solids), ("multigrid", (0,)), ("multigrid", (1, 2, 3))
     own = ResolvedAssembly(forms) if compiled and sources is None else None
     return Problem(
         domain, tuple(unknowns), forms.storage(), residual, (), forms.control, forms.functionals(), area, 3,
-        maps, own,
+        maps, blocks, own,
     )  # fmt: skip
 
 
@@ -351,8 +353,8 @@ class Forms:
     def surface_limits(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Concentrations that nodes at the surface may try: a volt beyond the guard, no more.
 
-        Without that an overshoot of Newton's method meets an overpotential of many volts, and an exponential is
-        left behind by one thermal voltage a step.
+        Without that an overshoot of Newton's method meets an overpotential of many volts, and an exponential
+        is left behind by one thermal voltage a step.
         """
         V, guard, material = self.u.c_s[k].function_space, terms.SURFACE_GUARD, self.active[k].material
         assert material is not None
@@ -434,11 +436,9 @@ def _fields(domain: Domain, cell: ResolvedCell, active: Sequence[Phase]) -> Fiel
         fem.Function(fem.functionspace(solid.mesh, ("Lagrange", 1)), name=f"c_s {phase.name}")
         for solid, phase in zip(solids, active, strict=True)
     )
-    named = [
-        fem.Function(space, name=name)
-        for space, name in ((V, "c_e"), (V, "phi_e"), (W, "phi_s"), (R, "phi_n"))
-    ]
-    return Fields(ions, electrons, solids, *named, c_s)
+    c_e, phi_e = (fem.Function(V, name=name) for name in ("c_e", "phi_e"))
+    phi_s, phi_n = fem.Function(W, name="phi_s"), fem.Function(R, name="phi_n")
+    return Fields(ions, electrons, solids, c_e, phi_e, phi_s, phi_n, c_s)
 
 
 def _coefficients(domain: Domain, cell: ResolvedCell) -> tuple[fem.Function, ...]:

@@ -7,12 +7,10 @@ cell's stiffness times a number, every surface term couples the unknowns of one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import ufl
 from dolfinx import fem
 
 from ..constants import FARADAY, thermal_voltage
@@ -134,6 +132,18 @@ class ResolvedAssembly:
     # -- derivatives ----------------------------------------------------------------------
     def tangent(self) -> list[np.ndarray]:
         """dF/du at ``entries``."""
+        return self._tangent(None)
+
+    def condensed(self, rate: float) -> list[np.ndarray]:
+        """As :meth:`tangent`, but surfaces answer to potentials as they do once c_s has followed.
+
+        A change of potential moves the surface concentration, and that most of the potential difference: what
+        is left of the reaction's conductance is storage / (storage + dj/dc_s), node by node, with the storage
+        that diffusion reaches within a step.
+        """
+        return self._tangent(rate)
+
+    def _tangent(self, rate: float | None) -> list[np.ndarray]:
         u = self.u
         values = (u.c_e.x.array, u.phi_e.x.array)
         count = self.ions.indices.size
@@ -153,11 +163,22 @@ class ResolvedAssembly:
             if callable(self.active[k].material.diffusivity):
                 self.solids[k].drift(by_c, u.c_s[k].x.array, data)
             out.append(data)
-            out += self._surface_tangent(s, self._reaction(k))
+            eased = None if rate is None else self._storage_of_surface(k, D, rate)
+            out += self._surface_tangent(s, self._reaction(k), eased)
         return out + self._foil_tangent()
 
-    def _surface_tangent(self, s: Surface, r: Reaction) -> list[np.ndarray]:
-        columns = (s.area * r.by_c_e, -s.area * r.by_potential, s.area * r.by_potential, s.area * r.by_c_s)
+    def _storage_of_surface(self, k: int, D: np.ndarray, rate: float) -> np.ndarray:
+        """Storage times rate at the nodes of a surface [m3/s]: of the node, or of what diffusion reaches."""
+        s = self.surfaces[k]
+        deep = s.area * np.sqrt(rate * float(D.mean() if D.size else 0.0))
+        return np.hypot(rate * self.lithium[k][s.c_s], deep)
+
+    def _surface_tangent(self, s: Surface, r: Reaction, storage: np.ndarray | None) -> list[np.ndarray]:
+        left = 1.0
+        if storage is not None:
+            left = storage / (storage + np.maximum(s.area * r.by_c_s, 0.0) / FARADAY)
+        by_potential = left * s.area * r.by_potential
+        columns = (left * s.area * r.by_c_e, -by_potential, by_potential, s.area * r.by_c_s)
         return [w * column for w in (-self.share / FARADAY, -1.0, 1.0, 1 / FARADAY) for column in columns]
 
     def _foil_tangent(self) -> list[np.ndarray]:
@@ -302,11 +323,11 @@ def _surface(forms: Any, k: int) -> Surface:
     share = np.zeros(int(corners.max(initial=-1)) + 1)
     np.add.at(share, corners, (wetted * size / corners.shape[1])[:, None])
     vertices = np.flatnonzero(share)
-    dofs = [
+    c_s, phi_s, ions = (
         part.dofs_of_vertices(f.function_space)[vertices]
         for part, f in ((u.solids[k], u.c_s[k]), (u.electrons, u.phi_s), (u.ions, u.c_e))
-    ]
-    return Surface(*dofs, share[vertices])
+    )
+    return Surface(c_s, phi_s, ions, share[vertices])
 
 
 def _foil(forms: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ DEPLETION = 0.1
 
 @dataclass(frozen=True)
 class Guard:
-    """Interval of stoichiometry the solid's laws are evaluated on; outside, U continues with ``slope`` [V]."""
+    """Interval of stoichiometry that laws are evaluated on; outside, U continues with ``slope`` [V]."""
 
     low: float
     high: float
@@ -38,7 +38,10 @@ class Guard:
         """How far x lies outside the interval, negative below it; smooth if there is a width."""
         if self.width == 0:
             return x - m.clip(x, self.low, self.high)
-        return _ramp((x - self.high) / self.width, m) * self.width - _ramp((self.low - x) / self.width, m) * self.width
+        return (
+            _ramp((x - self.high) / self.width, m) * self.width
+            - _ramp((self.low - x) / self.width, m) * self.width
+        )
 
 
 PARTICLE_GUARD = Guard(1e-6, 1 - 1e-6, -1e5)

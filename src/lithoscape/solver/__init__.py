@@ -5,7 +5,7 @@
 ``lithoscape.simulate`` drives them through a protocol.
 """
 
-from .linear import DirectSolver
+from .linear import DirectSolver, KrylovSolver
 from .newton import Newton, NewtonOptions, NewtonResult
 from .system import System
 from .time import Attempt, History, State, Stepper, TimeOptions
@@ -14,6 +14,7 @@ __all__ = [
     "Attempt",
     "DirectSolver",
     "History",
+    "KrylovSolver",
     "Newton",
     "NewtonOptions",
     "NewtonResult",

@@ -1,6 +1,9 @@
-"""Sparse direct solves: PETSc's own LU for small serial systems, MUMPS above."""
+"""Sparse linear solves: PETSc's own LU for small serial systems, MUMPS above, Krylov for large ones."""
 
 from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from mpi4py import MPI
@@ -8,10 +11,15 @@ from petsc4py import PETSc
 
 SMALL = 1500
 """Unknowns below which PETSc's LU beats MUMPS (serial)."""
+LARGE = 40_000
+"""Unknowns from which a Krylov method with multigrid beats MUMPS in 3D."""
 
 
 class DirectSolver:
     """Factorise once, solve many times."""
+
+    lags = True
+    """Whether solves with a matrix of earlier are worth trying: a factorisation costs many solves."""
 
     def __init__(self, matrix: PETSc.Mat) -> None:
         self.matrix = matrix
@@ -20,7 +28,7 @@ class DirectSolver:
         self.factorised = False
         self._ksp: PETSc.KSP | None = None
 
-    def factorise(self) -> bool:
+    def factorise(self, condensed: Callable[[], PETSc.Mat] | None = None) -> bool:
         """Factorise the matrix as it is now; False if that failed."""
         if self._ksp is None:
             self._ksp = self._create()
@@ -37,6 +45,9 @@ class DirectSolver:
             self._ksp.destroy()
             self._ksp = None
         return self.factorised
+
+    def forget(self) -> None:
+        """Nothing: a factorisation is asked for whenever the matrix has changed."""
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """Solution of A x = right, owned part."""
@@ -60,6 +71,114 @@ class DirectSolver:
         else:
             pc.setFactorShift(PETSc.Mat.FactorShiftType.NONZERO)
         return ksp
+
+
+class KrylovSolver:
+    """Flexible GMRES, preconditioned block by block; the preconditioner is kept while it serves.
+
+    Parameters
+    ----------
+    matrix:
+        Scaled Jacobian.
+    blocks:
+        Kind ("smooth", "multigrid") and owned global numbers of every block, in the order of the solves.
+    tolerance:
+        Relative residual.
+    """
+
+    lags = False
+
+    def __init__(
+        self, matrix: PETSc.Mat, blocks: Sequence[tuple[str, np.ndarray]], tolerance: float = 1e-5,
+    ) -> None:  # fmt: skip
+        self.matrix, self.blocks, self.tolerance = matrix, blocks, tolerance
+        self._model = matrix
+        self._right, self._left = matrix.createVecs()
+        self._ksp: PETSc.KSP | None = None
+        self._fresh, self._expected = False, 0
+        self.iterations = self.setups = self.solves = 0
+        self.seconds = {"set-up": 0.0, "Krylov": 0.0}
+
+    def factorise(self, condensed: Callable[[], PETSc.Mat] | None = None) -> bool:
+        """Take the matrix as it is now; the preconditioner is made again if it has become poor.
+
+        ``condensed`` returns the matrix that the preconditioner is made from, if that is another one.
+        """
+        began = clock.perf_counter()
+        self._fresh = self._expected == 0
+        if self._fresh and self._ksp is not None:
+            self._ksp.destroy()
+            self._ksp = None
+        if self._ksp is None:
+            self._ksp, self._fresh = self._create(), True
+        if self._fresh and condensed is not None:
+            self._model = condensed()
+        self._ksp.setOperators(self.matrix, self._model)
+        self._ksp.getPC().setReusePreconditioner(not self._fresh)
+        try:
+            self._ksp.setUp()
+            if self._fresh:
+                for sub in self._ksp.getPC().getFieldSplitSubKSP():
+                    sub.setUp()
+        except PETSc.Error:
+            self._ksp, self._expected = None, 0
+            return False
+        self.setups += self._fresh
+        self.seconds["set-up"] += clock.perf_counter() - began
+        return True
+
+    def forget(self) -> None:
+        """Make the preconditioner again at the next chance."""
+        self._expected = 0
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """Solution of A x = right, owned part."""
+        assert self._ksp is not None
+        began = clock.perf_counter()
+        self._left.array[:] = right
+        self._ksp.solve(self._left, self._right)
+        count = self._ksp.getIterationNumber()
+        self.seconds["Krylov"] += clock.perf_counter() - began
+        self.iterations, self.solves = self.iterations + count, self.solves + 1
+        if self._fresh:
+            self._expected, self._fresh = count, False
+        elif count > 1.5 * self._expected + 4:
+            self._expected = 0
+        if self._ksp.getConvergedReason() < 0:
+            self._expected = 0
+        return np.asarray(self._right.array.copy())
+
+    def _create(self) -> PETSc.KSP:
+        ksp = PETSc.KSP().create(self.matrix.getComm())
+        prefix = f"lithoscape_{id(self)}_"
+        ksp.setOptionsPrefix(prefix)
+        ksp.setType(PETSc.KSP.Type.FGMRES)
+        ksp.setGMRESRestart(40)
+        ksp.setTolerances(rtol=self.tolerance, atol=1e-50, max_it=80)
+        ksp.setOperators(self.matrix)
+        pc = ksp.getPC()
+        pc.setType(PETSc.PC.Type.FIELDSPLIT)
+        pc.setFieldSplitType(PETSc.PC.CompositeType.MULTIPLICATIVE)
+        options = PETSc.Options()
+        comm = self.matrix.getComm()
+        for k, (kind, numbers) in enumerate(self.blocks):
+            pc.setFieldSplitIS(
+                (str(k), PETSc.IS().createGeneral(np.sort(numbers).astype(PETSc.IntType), comm))
+            )
+            for name, value in _BLOCK_OPTIONS[kind].items():
+                options[f"{prefix}fieldsplit_{k}_{name}"] = value
+        ksp.setFromOptions()
+        return ksp
+
+
+_BLOCK_OPTIONS: dict[str, dict[str, str | int | float]] = {
+    "smooth": {"ksp_type": "chebyshev", "ksp_max_it": 4, "ksp_norm_type": "none", "pc_type": "jacobi"},
+    "multigrid": {
+        "ksp_type": "preonly", "pc_type": "gamg", "pc_gamg_threshold": 0.01,
+        "pc_gamg_aggressive_coarsening": 1, "pc_gamg_reuse_interpolation": 0,
+        "mg_levels_pc_type": "jacobi", "mg_levels_ksp_max_it": 2,
+    },
+}  # fmt: skip
 
 
 def all_ranks(flag: bool, comm: MPI.Comm) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .linear import SMALL, DirectSolver
+from .linear import LARGE, SMALL, DirectSolver, KrylovSolver
 from .system import System
 
 _LONGEST = 10.0
@@ -14,6 +14,10 @@ _LONGEST = 10.0
 
 _ROUND_OFF = 1e-11
 """Scaled update below which an iteration only stirs round-off."""
+
+
+_FAR = 8.0
+"""Ratio of rates from which a preconditioner is made again without being tried."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,18 @@ class Newton:
     def __init__(self, system: System, options: NewtonOptions | None = None) -> None:
         self.system = system
         self.options = options or NewtonOptions()
-        self.direct = DirectSolver(system.matrix)
+        size = system.matrix.getSize()[0]
+        iterative = bool(system.problem.blocks) and size >= LARGE
+        self.linear = (
+            KrylovSolver(system.matrix, system.numbers_of_blocks())
+            if iterative
+            else DirectSolver(system.matrix)
+        )
         # a small system is refactorised for less than another iteration costs
-        small = system.matrix.getSize()[0] < SMALL
+        small = size < SMALL
         self._contraction = min(self.options.contraction, 0.03) if small else self.options.contraction
         self._rate = -1.0
+        self._prepared = np.inf
         self._remaining = np.inf
         self.factorisations = 0
         self.iterations = 0
@@ -56,12 +67,16 @@ class Newton:
     def forget(self) -> None:
         """Drop the factorisation, so that the next solve starts from a fresh Jacobian."""
         self._rate = -1.0
+        self.linear.forget()
 
     def solve(self, rate: float, history: np.ndarray) -> NewtonResult:
         """Iterate; with a stale Jacobian first, then once more with a fresh one."""
         start = self.system.get()
         fluxes = [c.guess() for c in self.system.problem.closures]
-        stale = 0.7 * self._rate < rate < 1.4 * self._rate
+        if not 1 / _FAR < rate / self._prepared < _FAR:
+            self.linear.forget()
+            self._prepared = rate
+        stale = self.linear.lags and 0.7 * self._rate < rate < 1.4 * self._rate
         result = self._iterate(rate, history, stale)
         if not result.converged and stale:
             self.system.set(start)
@@ -87,7 +102,7 @@ class Newton:
             if not keep and not self._refresh(rate, tangents):
                 return NewtonResult(False, k, "the Jacobian is singular")
             age, keep = (age + 1, True) if keep else (0, True)
-            update = self.direct.solve(residual)
+            update = self.linear.solve(residual)
             norm = self.system.max_norm(update)
             self.iterations += 1
             ratio = norm / last if k > 1 else 0.0
@@ -95,7 +110,7 @@ class Newton:
             growths += ratio > 1.5 and age == 0 and norm > o.update
             if not np.isfinite(norm) or growths > 3:
                 return NewtonResult(False, k, "Newton's updates grow")
-            keep = ratio <= self._contraction or norm < _ROUND_OFF
+            keep = (self.linear.lags and ratio <= self._contraction) or norm < _ROUND_OFF
             self.system.add(update, -min(1.0, _LONGEST / max(norm, 1e-300)))
             last = norm
         return NewtonResult(False, o.iterations, f"no convergence in {o.iterations} iterations")
@@ -104,4 +119,4 @@ class Newton:
         self.system.assemble(rate, tangents)
         self._rate = rate
         self.factorisations += 1
-        return self.direct.factorise()
+        return self.linear.factorise(lambda: self.system.condensed(rate))

@@ -165,13 +165,16 @@ class System:
         for i, pinned in enumerate(self._pinned):
             rows.append(self.numbers[i][pinned])
             cols.append(self.numbers[i][pinned])
+        places = np.concatenate(rows).astype(PETSc.IntType), np.concatenate(cols).astype(PETSc.IntType)
+        self.matrix = self._empty_matrix(places)
+        self._condensed = self._empty_matrix(places) if self.problem.blocks else None
+
+    def _empty_matrix(self, places: tuple[np.ndarray, np.ndarray]) -> PETSc.Mat:
         A = PETSc.Mat().create(self.comm)
         A.setSizes(((self.size, None), (self.size, None)))
         A.setType(PETSc.Mat.Type.AIJ)
-        A.setPreallocationCOO(
-            np.concatenate(rows).astype(PETSc.IntType), np.concatenate(cols).astype(PETSc.IntType)
-        )
-        self.matrix = A
+        A.setPreallocationCOO(*(p.copy() for p in places))  # which sorts what it is given
+        return A
 
     def _closure_entries(self) -> Any:
         """(row, column, (closure, input position, weight), nodes) of node-diagonal entries."""
@@ -185,6 +188,17 @@ class System:
                     nodes = closure.nodes[ok]
                     yield i, j, (k, a, np.flatnonzero(ok), weight[nodes] * self.scale(i, j)), nodes
 
+    def numbers_of_blocks(self) -> list[tuple[str, np.ndarray]]:
+        """The problem's blocks with the owned global numbers of their unknowns."""
+        return [
+            (kind, np.concatenate([self.numbers[i][: self.owned[i]] for i in members]))
+            for kind, members in self.problem.blocks
+        ]
+
+    def known(self, j: int, cols: np.ndarray) -> np.ndarray:
+        """Which local columns of unknown j are free; those past its own are zeros others fill in."""
+        return np.append(self.free[j], False)[np.minimum(cols, self.free[j].size)]
+
     def scale(self, i: int, j: int) -> float:
         """What entries of row i and column j are multiplied with."""
         return self.problem.unknowns[j].scale / self.problem.unknowns[i].row_scale
@@ -197,6 +211,15 @@ class System:
         values += [np.ones(p.size) for p in self._pinned]
         self.matrix.setValuesCOO(np.concatenate(values))
         return self.matrix
+
+    def condensed(self, rate: float) -> PETSc.Mat:
+        """Matrix for a block-wise preconditioner at the current fields."""
+        if self._condensed is None or self.problem.assembly is None:
+            return self.matrix
+        values = self.rows.values(rate, condensed=True)
+        values += [np.ones(p.size) for p in self._pinned]
+        self._condensed.setValuesCOO(np.concatenate(values))
+        return self._condensed
 
 
 class _FormRows:
@@ -228,8 +251,9 @@ class _FormRows:
             rows, cols = _csr_rows(block.matrix)[block.keep], block.matrix.indices[block.keep]
             yield self.system.numbers[i][rows], self.system.numbers[j][cols]
 
-    def values(self, rate: float) -> list[np.ndarray]:
+    def values(self, rate: float, condensed: bool = False) -> list[np.ndarray]:
         """Scaled entries at the current fields."""
+        assert not condensed
         for block in self.blocks.values():
             if not block.fixed:
                 block.assemble()
@@ -253,10 +277,7 @@ class _FormRows:
 
     def _block(self, form: fem.Form, matrix: la.MatrixCSR, i: int, j: int, fixed: bool) -> _Block:
         rows, cols = _csr_rows(matrix), matrix.indices
-        free = self.system.free
-        # columns past the field's own are zeros that other ranks' ghost rows fill in
-        known = np.append(free[j], False)[np.minimum(cols, free[j].size)]
-        keep = np.flatnonzero(free[i][rows] & known)
+        keep = np.flatnonzero(self.system.free[i][rows] & self.system.known(j, cols))
         return _Block(form, matrix, keep, self.system.scale(i, j), fixed, np.empty(0))
 
 
@@ -265,11 +286,10 @@ class _OwnRows:
 
     def __init__(self, system: System, assembly: Assembly) -> None:
         self.system, self.assembly = system, assembly
-        free = system.free
         self._blocks = [
             (i, j, rows[keep], cols[keep], keep)
             for i, j, rows, cols in (*assembly.entries, *assembly.mass_entries)
-            for keep in (np.flatnonzero(free[i][rows] & free[j][cols]),)
+            for keep in (np.flatnonzero(system.free[i][rows] & system.known(j, cols)),)
         ]
         self._steady = len(assembly.entries)
 
@@ -295,9 +315,10 @@ class _OwnRows:
         for i, j, rows, cols, _ in self._blocks:
             yield self.system.numbers[i][rows], self.system.numbers[j][cols]
 
-    def values(self, rate: float) -> list[np.ndarray]:
-        """Scaled entries at the current fields."""
-        given = (*self.assembly.tangent(), *(rate * m for m in self.assembly.mass()))
+    def values(self, rate: float, condensed: bool = False) -> list[np.ndarray]:
+        """Scaled entries at the current fields, or those for a preconditioner."""
+        steady = self.assembly.condensed(rate) if condensed else self.assembly.tangent()
+        given = (*steady, *(rate * m for m in self.assembly.mass()))
         return [
             data[keep] * self.system.scale(i, j)
             for (i, j, _, _, keep), data in zip(self._blocks, given, strict=True)

@@ -1,0 +1,255 @@
+"""The resolved model: compiled rows against forms, lithium, orders, solvers, bad input."""
+
+from dataclasses import replace
+
+import dolfinx_solver  # noqa: F401
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from lithoscape.constants import FARADAY
+from lithoscape.errors import InputError
+from lithoscape.image import Grid, Volume
+from lithoscape.materials import get_electrolyte, get_set
+from lithoscape.mesh import MeshOptions, Tessellation, check, mesh_volume
+from lithoscape.mesh.build import domain
+from lithoscape.mesh.domain import Domain
+from lithoscape.models.resolved import Phase, ResolvedCell, resolved
+from lithoscape.problem import Problem
+from lithoscape.solver import KrylovSolver, Newton, NewtonOptions, Stepper, System, linear
+
+UM = 1e-6
+SET = get_set("Chen2020_half")
+NMC = SET.positive.material
+TIGHT = NewtonOptions(update=1e-10, residual=1e-13)
+
+
+def electrode(flat: bool = False, binder: bool = True) -> Tessellation:
+    """Two materials in contact with each other, binder between them, pore around, a separator on top."""
+    shape = (12, 10, 1) if flat else (12, 9, 8)
+    labels = np.zeros(shape, np.uint8)
+    labels[:6, 2:8] = 1
+    labels[4:9, 5:] = 3
+    if binder:
+        labels[:5, 0:3] = 2
+    phases = {"pore": 0, "active": 1, "binder": 2, "other": 3}
+    volume = Volume(labels, Grid(shape, UM), phases)
+    mesh = mesh_volume(volume, options=MeshOptions(size=2 * UM, separator=5 * UM))
+    conductor = ["active", "other", *(["binder"] if binder else [])]
+    return check(mesh, conductor=conductor, on_disconnected="drop", through=False).mesh
+
+
+def simple() -> Tessellation:
+    """One material, a rough wall of it."""
+    labels = np.zeros((12, 10, 10), np.uint8)
+    labels[:7] = 1
+    labels[7:10, 2:6, 3:8] = 1
+    labels[:4, 6:9, 0:4] = 0
+    volume = Volume(labels, Grid(labels.shape, UM), {"pore": 0, "active": 1})
+    mesh = mesh_volume(volume, options=MeshOptions(size=2 * UM, separator=6 * UM))
+    return check(mesh, on_disconnected="drop", through=False).mesh
+
+
+def grains(cells: Domain, rows: np.ndarray) -> np.ndarray:
+    """A tensor that turns from cell to cell."""
+    d = cells.mesh.geometry.dim
+    turn = np.linalg.qr(np.random.default_rng(3).normal(size=(rows.size, d, d)))[0]
+    return turn * np.linspace(0.2, 1.5, d) @ turn.transpose(0, 2, 1)
+
+
+def everything(layer: float = 0.2) -> ResolvedCell:
+    """Every term of the model at once."""
+    other = get_set("ORegan2022_half").positive.material  # D(x)
+    return ResolvedCell(
+        (
+            Phase("active", NMC, 0.4, 5.0, double_layer=layer, anisotropy=grains),
+            Phase("other", other, 0.45, 0.5),
+            Phase("binder", conductivity=20.0, porosity=0.5, transport=0.3, wetted=0.5),
+            Phase("pore", porosity=1.0),
+            Phase("separator", porosity=0.5, transport=0.35),
+        ),
+        get_electrolyte("Landesfeind2019_EC_EMC_3_7"), SET.negative, 298.15, 10.0,
+    )  # fmt: skip
+
+
+def plain(**changes: object) -> ResolvedCell:
+    """One material, constant transference."""
+    electrolyte = replace(get_electrolyte("Nyman2008"), **changes)
+    phases = (
+        Phase("active", NMC, 0.4, 5.0), Phase("pore", porosity=1.0),
+        Phase("separator", porosity=0.5, transport=0.35),
+    )  # fmt: skip
+    return ResolvedCell(phases, electrolyte, SET.negative, 298.15, 10.0)
+
+
+def disturbed(*problems: Problem) -> None:
+    """The same random state, away from rest, in every one."""
+    rng = np.random.default_rng(1)
+    for unknowns in zip(*(p.unknowns for p in problems), strict=True):
+        size = 0.03 if "potential" in unknowns[0].name else 0.08 * unknowns[0].scale
+        free = np.setdiff1d(np.arange(unknowns[0].function.x.array.size), unknowns[0].constrained)
+        change = size * rng.normal(size=free.size)
+        for u in unknowns:
+            u.function.x.array[free] += change
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_compiled_rows_are_those_of_the_forms(flat: bool) -> None:
+    cells, cell = domain(electrode(flat), MPI.COMM_SELF), everything()
+    fast, slow = resolved(cells, cell), resolved(cells, cell, compiled=False)
+    disturbed(fast, slow)
+    one, other = System(fast), System(slow)
+    rate, rng = 0.3, np.random.default_rng(2)
+    history = -rate * one.storage() * rng.uniform(0.9, 1.1, one.size)
+    assert one.storage() == pytest.approx(other.storage(), rel=1e-11, abs=0)
+    for kind, value in (("current", 10.0), ("voltage", 3.9), ("power", 40.0)):
+        fast.control.impose(kind, value)
+        slow.control.impose(kind, value)
+        a, b = one.residual(rate, history), other.residual(rate, history)
+        for k in range(len(one.owned)):
+            part = slice(one.offsets[k], one.offsets[k + 1])
+            assert np.abs(a[part] - b[part]).max() < 1e-11 * np.abs(b[part]).max()
+        A, B = one.assemble(rate, []), other.assemble(rate, [])
+        x, y = A.createVecs()
+        z = y.duplicate()
+        x.array[:] = rng.normal(size=one.size)
+        A.mult(x, y)
+        B.mult(x, z)
+        for k in range(len(one.owned)):
+            part = slice(one.offsets[k], one.offsets[k + 1])
+            assert np.abs(y.array - z.array)[part].max() < 1e-11 * np.abs(z.array[part]).max()
+
+
+def test_the_jacobian_is_the_slope_of_the_residual() -> None:
+    problem = resolved(domain(electrode(), MPI.COMM_SELF), everything())
+    disturbed(problem)
+    system, rate, rng = System(problem), 0.1, np.random.default_rng(5)
+    problem.control.impose("power", 40.0)
+    A = system.assemble(rate, [])
+    history, step = -rate * system.storage(), rng.normal(size=system.size)
+    for k, free in enumerate(system.free):
+        step[system.offsets[k] : system.offsets[k + 1]][~free] = 0
+    x, y = A.createVecs()
+    x.array[:] = step
+    A.mult(x, y)
+    ends = []
+    for sign in (1, -1):
+        system.add(step, sign * 1e-6)
+        ends.append(system.residual(rate, history))
+        system.add(step, -sign * 1e-6)
+    slope = (ends[0] - ends[1]) / 2e-6
+    for k in range(len(system.owned)):
+        part = slice(system.offsets[k], system.offsets[k + 1])
+        assert np.abs(y.array - slope)[part].max() < 1e-6 * np.abs(slope[part]).max()
+
+
+def stepped(
+    problem: Problem, steps: list[float], current: float = 20.0, options: NewtonOptions = TIGHT
+) -> Stepper:
+    """Steps of given length at a constant current."""
+    system = System(problem)
+    stepper = Stepper(system, Newton(system, options))
+    problem.control.impose("current", current)
+    history = stepper.frozen(stepper.initial())
+    for dt in steps:
+        tried = stepper.attempt(history, dt)
+        assert tried.state is not None, tried.newton.reason
+        history = history.pushed(tried.state)
+    stepper.last = history.now  # type: ignore[attr-defined]
+    return stepper
+
+
+def inventory(system: System, names: list[str]) -> float:
+    """Lithium in solids and electrolyte [mol]."""
+    return sum(system.functional(name) for name in ["salt", *(f"lithium in {n}" for n in names)])
+
+
+@pytest.mark.parametrize("krylov", [False, True], ids=["direct", "Krylov"])
+def test_lithium_is_the_integral_of_the_current(krylov: bool, monkeypatch) -> None:
+    if krylov:
+        monkeypatch.setattr("lithoscape.solver.newton.LARGE", 0)
+    problem = resolved(domain(simple(), MPI.COMM_SELF), plain())
+    system = System(problem)
+    before, names = inventory(system, ["active"]), ["active"]
+    options = NewtonOptions() if krylov else TIGHT
+    stepper = stepped(problem, [0.01, 0.02, 0.05, 0.1, 0.3, 1, 3, 5, 10, 20, 20], options=options)
+    assert isinstance(stepper.newton.linear, KrylovSolver) == krylov
+    state = stepper.last  # type: ignore[attr-defined]
+    gained = inventory(stepper.system, names) - before
+    passed = state.charge / FARADAY
+    assert passed == pytest.approx(20.0 * problem.area * 59.48 / FARADAY, rel=1e-4)
+    assert abs(gained - passed) < (1e-8 if krylov else 1e-12) * before
+    # and what the lithium gives, the surfaces take
+    total = stepper.system.functional("current of active") + stepper.system.functional("current")
+    assert abs(total) < (1e-6 if krylov else 1e-10) * state.current
+
+
+def test_krylov_and_direct_solves_agree(monkeypatch) -> None:
+    cells, steps = domain(electrode(), MPI.COMM_SELF), [1e-3, 1e-3, 2e-3, 4e-3, 8e-3, 0.02, 0.04, 0.1]
+    ends = []
+    for large in (linear.LARGE, 0):
+        monkeypatch.setattr("lithoscape.solver.newton.LARGE", large)
+        problem = resolved(cells, everything())
+        stepped(problem, steps, 10.0, NewtonOptions())
+        ends.append([u.function.x.array.copy() for u in problem.unknowns])
+    for a, b, unknown in zip(*ends, problem.unknowns, strict=True):
+        assert np.abs(a - b).max() < 1e-6 * unknown.scale, unknown.name
+
+
+def test_second_order_in_time() -> None:
+    cells = domain(simple(), MPI.COMM_SELF)
+    volts = []
+    for n in (10, 20, 40, 80):
+        problem = resolved(cells, plain())
+        stepped(problem, [40.0 / n] * n, 30.0)
+        volts.append([u.function.x.array.copy() for u in problem.unknowns])
+    for k in range(len(volts[0])):
+        change = [np.linalg.norm(b[k] - a[k]) for a, b in zip(volts[1:], volts[:-1], strict=True)]
+        assert np.log2(change[1] / change[2]) > 1.9, problem.unknowns[k].name
+
+
+# -- bad input ------------------------------------------------------------------------
+def refused(cell: ResolvedCell, mesh: Tessellation | None = None) -> str:
+    with pytest.raises(InputError) as caught:
+        resolved(domain(mesh or simple(), MPI.COMM_SELF), cell)
+    return str(caught.value)
+
+
+def test_phases_and_regions_must_fit() -> None:
+    cell = plain()
+    assert "separator" in refused(replace(cell, phases=cell.phases[:2]))
+    assert "binder" in refused(replace(cell, phases=(*cell.phases, Phase("binder", conductivity=1.0))))
+    assert "active phase" in refused(replace(cell, phases=(Phase("active", porosity=0.1), *cell.phases[1:])))
+
+
+def test_a_surface_and_ends_are_needed() -> None:
+    mesh, cell = simple(), plain()
+    bare = replace(mesh, boundaries={k: v for k, v in mesh.boundaries.items() if k != "collector"})
+    assert "collector" in refused(cell, bare)
+    dry = (cell.phases[0], Phase("pore"), replace(cell.phases[2], name="separator"))
+    assert "no surface to electrolyte" in refused(replace(cell, phases=dry))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"porosity": 1.2}, "porosity"),
+        ({"wetted": 0.0}, "wetted"),
+        ({"conductivity": -1.0}, "conductivity"),
+        ({"conductivity": float("nan")}, "conductivity"),
+        ({"material": NMC, "conductivity": 1.0}, "initial_stoichiometry"),
+        ({"material": NMC, "initial_stoichiometry": 0.5}, "phases.p"),
+    ],
+)
+def test_impossible_phases(changes: dict, field: str) -> None:
+    with pytest.raises(InputError, match=field):
+        Phase("p", **changes)
+
+
+@pytest.mark.parametrize(
+    "tensor", [-np.eye(3), np.ones((2, 2)), np.triu(np.ones((3, 3))), np.full((3, 3), np.nan)]
+)
+def test_impossible_tensors(tensor: np.ndarray) -> None:
+    cell = plain()
+    bad = replace(cell.phases[0], anisotropy=tensor)
+    assert "phases.active.anisotropy" in refused(replace(cell, phases=(bad, *cell.phases[1:])))
