@@ -387,6 +387,8 @@ class Simulation:
             "rejected_steps": self.rejected,
             "newton_iterations": self.newton.iterations,
             "factorisations": self.newton.factorisations,
+            "assembly_time_s": self.newton.assembly_seconds,
+            **self.newton.linear.statistics(),
             "unknowns": int(self.system.comm.allreduce(self.system.size, op=MPI.SUM)),
             "ranks": self.system.comm.size,
             "warnings": self.warnings,

@@ -1,6 +1,10 @@
 """The resolved model: compiled rows against forms, lithium, orders, solvers, bad input."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import dolfinx_solver  # noqa: F401
 import numpy as np
@@ -253,3 +257,42 @@ def test_impossible_tensors(tensor: np.ndarray) -> None:
     cell = plain()
     bad = replace(cell.phases[0], anisotropy=tensor)
     assert "phases.active.anisotropy" in refused(replace(cell, phases=(bad, *cell.phases[1:])))
+
+
+# -- several processes ----------------------------------------------------------------
+PROGRAM = """
+import importlib.util, sys
+import dolfinx_solver
+from mpi4py import MPI
+spec = importlib.util.spec_from_file_location("here", sys.argv[1])
+here = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(here)
+if sys.argv[2] == "krylov":
+    import lithoscape.solver.newton
+    lithoscape.solver.newton.LARGE = 0
+comm = MPI.COMM_WORLD
+cells = here.domain(here.simple() if comm.rank == 0 else None, comm)
+problem = here.resolved(cells, here.plain())
+stepper = here.stepped(problem, [0.01, 0.02, 0.05, 0.1, 0.5, 2.0, 5.0], options=here.TIGHT)
+values = [problem.voltage(), *(stepper.system.functional(name) for name in ("lithium in active", "salt"))]
+if comm.rank == 0:
+    print("VALUES", *(repr(float(v)) for v in values))
+"""
+
+
+def values_on(processes: int, solver: str) -> np.ndarray:
+    command = [sys.executable, "-c", PROGRAM, __file__, solver]
+    if processes > 1:
+        command = [str(Path(sys.executable).parent / "mpiexec"), "-n", str(processes), *command]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (line,) = [x for x in done.stdout.splitlines() if x.startswith("VALUES")]
+    return np.array(line.split()[1:], dtype=float)
+
+
+@pytest.mark.mpi
+@pytest.mark.slow
+@pytest.mark.parametrize("solver", ["direct", "krylov"])
+def test_two_processes_give_the_serial_answer(solver: str) -> None:
+    assert values_on(2, solver) == pytest.approx(values_on(1, "direct"), rel=1e-9, abs=0)

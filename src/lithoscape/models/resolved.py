@@ -3,9 +3,9 @@
 The equations of Newman's group on the phases themselves (Newman and Thomas-Alyea, Electrochemical Systems,
 ch. 11, 12 and 22; on tomography: Lu et al., Nat. Commun. 11 (2020) 2079): Fick in the active material, Ohm
 where electrons flow, concentrated-solution theory where ions do, Butler-Volmer at the surfaces between.
-Unknowns are c_e and phi_e on the electrolyte's part of the mesh, phi_s on the electrons' part (zero at the collector),
-the potential of the lithium counter electrode, and one c_s per active phase. One page, read from top to
-bottom: specification, parts, forms.
+Unknowns are c_e and phi_e on the electrolyte's part of the mesh, phi_s on the electrons' part (zero at the
+collector), the potential of the lithium counter electrode, and one c_s per active phase. One page, read from
+top to bottom: specification, parts, forms.
 
 Storage and reaction act at single nodes (vertex quadrature), coefficients at the middle of cells: second
 order for first-order elements, lithium conserved to round-off.

@@ -53,8 +53,8 @@ SURFACE_GUARD = Guard(0.005, 0.99, -100.0, 1e-3)
 
 
 def _ramp(z: Any, m: Maths) -> Any:
-    """(z + sqrt(z^2 + 1)) / 2: rises from 0 to z, twice differentiable."""
-    return 0.5 * (z + m.sqrt(z * z + 1))
+    """ln(1 + exp z): rises smoothly from 0 to z, and leaves nothing behind where z is far below 0."""
+    return m.where_less(z, 40.0, m.log(1 + m.exp(m.clip(z, -700.0, 40.0))), z)
 
 
 def floored(c_e: Any, m: Maths = NUMPY) -> Any:

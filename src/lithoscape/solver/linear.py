@@ -46,6 +46,10 @@ class DirectSolver:
             self._ksp = None
         return self.factorised
 
+    def statistics(self) -> dict[str, float]:
+        """Nothing beyond what is counted elsewhere."""
+        return {}
+
     def forget(self) -> None:
         """Nothing: a factorisation is asked for whenever the matrix has changed."""
 
@@ -126,6 +130,13 @@ class KrylovSolver:
         self.setups += self._fresh
         self.seconds["set-up"] += clock.perf_counter() - began
         return True
+
+    def statistics(self) -> dict[str, float]:
+        """Iterations, preconditioners made, and seconds spent on either."""
+        return {
+            "krylov_iterations": self.iterations, "preconditioners": self.setups,
+            "preconditioner_time_s": self.seconds["set-up"], "krylov_time_s": self.seconds["Krylov"],
+        }  # fmt: skip
 
     def forget(self) -> None:
         """Make the preconditioner again at the next chance."""

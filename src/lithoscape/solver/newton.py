@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,7 @@ class Newton:
         self._remaining = np.inf
         self.factorisations = 0
         self.iterations = 0
+        self.assembly_seconds = 0.0
 
     def forget(self) -> None:
         """Drop the factorisation, so that the next solve starts from a fresh Jacobian."""
@@ -91,8 +93,10 @@ class Newton:
         o, last, norm, growths, age = self.options, np.inf, np.inf, 0, 1
         noise = 16 * np.finfo(float).eps * self.system.max_norm(self.system.scaled(history))
         for k in range(1, o.iterations + 1):
+            began = clock.perf_counter()
             tangents = [closure.update() for closure in self.system.problem.closures]
             residual = self.system.residual(rate, history)
+            self.assembly_seconds += clock.perf_counter() - began
             size = self.system.max_norm(residual)
             if not np.isfinite(size):
                 return NewtonResult(False, k, "the residual is not finite")
@@ -116,7 +120,9 @@ class Newton:
         return NewtonResult(False, o.iterations, f"no convergence in {o.iterations} iterations")
 
     def _refresh(self, rate: float, tangents: list[tuple[np.ndarray, ...]]) -> bool:
+        began = clock.perf_counter()
         self.system.assemble(rate, tangents)
+        self.assembly_seconds += clock.perf_counter() - began
         self._rate = rate
         self.factorisations += 1
         return self.linear.factorise(lambda: self.system.condensed(rate))
