@@ -179,16 +179,27 @@ class View:
         )
 
     @property
+    def tall(self) -> bool:
+        """Whether the upright edges are the ones to measure along."""
+        size = self.high - self.low
+        return bool(size[2] > 2 * size[1])
+
+    @property
+    def margins(self) -> np.ndarray:
+        """Pixels that stay free to the left and right, above and below; an upright scale bar needs some."""
+        return self.unit * np.array([MARGIN + (32 if self.tall else 0), MARGIN])
+
+    @property
     def per_micrometre(self) -> float:
         """Pixels per micrometre at right angles to the line of sight."""
         flat = self.corners @ np.stack([RIGHT, UP], axis=1)
-        room = np.array(self.pixels) - 2 * MARGIN * self.unit
+        room = np.array(self.pixels) - 2 * self.margins
         return float((room / np.ptp(flat, axis=0)).min())
 
     @property
     def narrowed(self) -> View:
         """The same without empty stripes to the left and right."""
-        used = float(np.ptp(self.project(self.corners)[:, 0])) + 2 * MARGIN * self.unit
+        used = float(np.ptp(self.project(self.corners)[:, 0]) + 2 * self.margins[0])
         width = min(self.pixels[0], int(np.ceil(max(used, NARROWEST * self.unit))))
         return replace(self, pixels=(width, self.pixels[1]))
 
@@ -217,15 +228,18 @@ def round_length(most: float) -> float:
 def scale_bar(view: View) -> tuple[float, np.ndarray]:
     """Length of the scale bar [um] and the pixels (column, row) of its two ends, shape (2, 2).
 
-    The bar runs along the lower left edge of the box, below it, and is as long as that length is along the
-    edge. Seen from here, the three axes are foreshortened alike: the bar measures lengths along each of them.
+    The bar runs below the lower left edge of the box, or beside the upright edge on the left if the box is
+    more than twice as high as that edge is long, and is as long as that length is along the edge. Seen from
+    here the three axes are foreshortened alike: the bar measures lengths along each of them.
     """
-    size = float(view.high[1] - view.low[1])
-    length = round_length(0.5 * size)
-    ends = np.repeat([[view.high[0], (view.low[1] + view.high[1]) / 2, view.low[2]]], 2, axis=0)
-    ends[:, 1] += np.array([-0.5, 0.5]) * length
-    away = np.array([-0.5, np.sqrt(3) / 2]) * 16 * view.unit
-    return length, view.project(ends) + away
+    size = view.high - view.low
+    axis = 2 if view.tall else 1
+    length = round_length(0.5 * float(size[axis]))
+    middle = np.array([view.high[0], view.low[1], view.low[2]])
+    middle[axis] += size[axis] / 2
+    ends = middle + np.array([[-0.5], [0.5]]) * length * np.eye(3)[axis]
+    away = np.array([-1.0, 0.0]) if axis == 2 else np.array([-0.5, np.sqrt(3) / 2])
+    return length, view.project(ends) + 16 * view.unit * away
 
 
 def shared_limits(series: Iterable[Any]) -> tuple[float, float]:
@@ -393,7 +407,7 @@ def write_animation(
     if program:
         _write_mp4(program, pictures, part, seconds)
     else:
-        _write_gif(pictures, part, seconds)
+        _write_gif(pictures, scales, part, seconds)
     return part.replace(path)
 
 
@@ -583,7 +597,7 @@ def surfaces(layer: Layer, view: View, through: int = 0, collector_low: bool = T
     """
     pyvista = _pyvista()
     points = _upright(layer.points, through, collector_low)
-    grid = pyvista.UnstructuredGrid({10: layer.cells}, points)  # 10: tetrahedra
+    grid = pyvista.UnstructuredGrid({10: _oriented(points, layer.cells)}, points)  # 10: tetrahedra
     (grid.point_data if layer.at_points else grid.cell_data)["value"] = layer.values
     grid = grid.extract_cells(np.arange(grid.n_cells))  # without points that may lack a value
     cut, axes = view.cut, np.eye(3)
@@ -601,9 +615,22 @@ def surfaces(layer: Layer, view: View, through: int = 0, collector_low: bool = T
             face = face.clip(normal=axes[other], origin=cut, invert=False) if face.n_cells else face
         faces.append(face)
     near = _towards_reader(outer, view)
-    tolerance = 1e-7 * float(np.linalg.norm(view.high - view.low))
-    flat, rest = pyvista.merge([*faces, _cells(outer, near)]), _cells(outer, ~near)
-    return tuple(part.clean(tolerance=tolerance, absolute=True) for part in (flat, rest))
+    # no lines or points from triangles that shrink to them
+    merging = {
+        "tolerance": 1e-7 * float(np.linalg.norm(view.high - view.low)), "absolute": True,
+        "polys_to_lines": False, "lines_to_points": False,
+    }  # fmt: skip
+    parts = (pyvista.merge([*faces, _cells(outer, near)]), _cells(outer, ~near))
+    return tuple(part.triangulate().clean(**merging) for part in parts)
+
+
+def _oriented(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """The tetrahedra with nodes in the order that makes their volume positive, so that normals agree."""
+    a, b, c = (points[cells[:, k]] - points[cells[:, 0]] for k in (1, 2, 3))
+    turned = np.einsum("ij,ij->i", np.cross(a, b), c) < 0
+    oriented = cells.copy()
+    oriented[turned, 2:] = cells[turned, :1:-1]
+    return oriented
 
 
 def _towards_reader(surface: Any, view: View) -> np.ndarray:
@@ -705,19 +732,21 @@ def _add_scale_bar(figure: Any, view: View, corner: tuple[int, int]) -> None:
 
     length, ends = scale_bar(view)
     width, height = figure.canvas.get_width_height()
-    share = (ends + corner) / (width, height)
-    share[:, 1] = 1 - share[:, 1]
-    along = np.array([np.sqrt(3) / 2, 0.5])
-    tick = np.array([-along[1], along[0]]) * 5 * view.unit / (width, height)
-    tick[1] *= -1  # rows count downwards
-    style = {"color": TEXT, "solid_capstyle": "butt", "transform": figure.transFigure}
-    figure.add_artist(Line2D(*share.T, linewidth=2.2 * view.unit, **style))
-    for end in share:
-        figure.add_artist(Line2D(*np.stack([end - tick, end + tick]).T, linewidth=1.4 * view.unit, **style))
-    middle = share.mean(axis=0) + 2.2 * tick
+    ends = (ends + corner) * (1, -1) + (0, height)  # rows count downwards
+    along = (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
+    tick = np.array([along[1], -along[0]]) * 5 * view.unit  # away from the box if the bar is oblique
+    style: dict[str, Any] = {"color": TEXT, "solid_capstyle": "butt"}
+    lines = [(ends, 2.2), *((np.stack([end - tick, end + tick]), 1.4) for end in ends)]
+    for line, thickness in lines:
+        share = line / (width, height)
+        figure.add_artist(
+            Line2D(*share.T, linewidth=thickness * view.unit, transform=figure.transFigure, **style)
+        )
+    upright = abs(along[0]) < 1e-6
+    place = ends.mean(axis=0) + (-2.2 * tick if upright else 2.2 * tick)
     figure.text(
-        *middle, f"{length:g} µm", rotation=-30, rotation_mode="anchor", ha="center", va="top",
-        fontsize=11 * view.unit, color=TEXT,
+        *(place / (width, height)), f"{length:g} µm", rotation=90 if upright else -30, rotation_mode="anchor",
+        ha="center", va="bottom" if upright else "top", fontsize=11 * view.unit, color=TEXT,
     )  # fmt: skip
 
 
@@ -752,20 +781,41 @@ def _shrink_label(text: Any, canvas: Any, most: float) -> None:
         text.set_fontsize(text.get_fontsize() * most / long)
 
 
-def _write_gif(pictures: Sequence[np.ndarray], path: Path, seconds: float) -> None:
+def _write_gif(pictures: Sequence[np.ndarray], scales: Sequence[Scale], path: Path, seconds: float) -> None:
     """Write pictures with one palette, so that colours do not flicker."""
     from PIL import Image
 
-    step = max(1, len(pictures) // 6)
-    sample = np.concatenate([picture[::2, ::2] for picture in pictures[::step]])
-    palette = Image.fromarray(sample).quantize(256, Image.Quantize.MEDIANCUT)
-    shown = [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
+    palette = _palette(pictures, scales)
+    shown = [
+        Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for p in pictures
+    ]
     # hundredths of a second, rounded so that the sum is right
     ends = np.round(100 * seconds * np.arange(len(shown) + 1) / len(shown)) * 10
     shown[0].save(
         path, format="GIF", save_all=True, append_images=shown[1:], loop=0, optimize=False,
         duration=[max(20, int(step)) for step in np.diff(ends)],
     )  # fmt: skip
+
+
+def _palette(pictures: Sequence[np.ndarray], scales: Sequence[Scale]) -> Any:
+    """256 colours for all pictures: greys of the lettering, the colour scales, the rest for shades."""
+    from matplotlib import colormaps
+    from PIL import Image
+
+    greys = np.repeat(np.linspace(0, 255, 16).round().astype(np.uint8)[:, None], 3, axis=1)
+    maps = sorted({scale.colours for scale in scales})
+    even = np.linspace(0, 1, max(2, 140 // len(maps)))
+    exact = [(255 * colormaps[name](even)[:, :3]).round().astype(np.uint8) for name in maps]
+    chosen = np.concatenate([greys, *exact])[:256]
+    step = max(1, len(pictures) // 8)
+    sample = np.concatenate([picture[::2, ::2].reshape(-1, 3) for picture in pictures[::step]])
+    colours = np.unique(sample // 4 * 4 + 2, axis=0)  # each counts once, however much of it is seen
+    if len(chosen) < 256:
+        few = Image.fromarray(colours[None]).quantize(256 - len(chosen), Image.Quantize.MEDIANCUT, kmeans=2)
+        chosen = np.concatenate([chosen, np.array(few.getpalette(), np.uint8).reshape(-1, 3)])[:256]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(chosen.tobytes())
+    return palette
 
 
 def _ffmpeg() -> str:
