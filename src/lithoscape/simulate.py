@@ -333,7 +333,6 @@ class Simulation:
     def _record(self, turn: Turn, history: History) -> None:
         p, state = self.problem, history.now
         current = self.current_density()
-        c_e = p.unknowns[0].function.x.array[: self.system.owned[0]]
         comm = self.system.comm
         row = {
             "Time [s]": state.time,
@@ -341,15 +340,18 @@ class Simulation:
             "Current density [A.m-2]": current,
             "C-rate": current / self.base.c_rate_current_density,
             "Discharge capacity [A.h.m-2]": state.charge / p.area / HOUR,
-            "Minimum electrolyte concentration [mol.m-3]": comm.allreduce(
-                c_e.min(initial=np.inf), op=MPI.MIN
-            ),
-            "Maximum electrolyte concentration [mol.m-3]": comm.allreduce(
-                c_e.max(initial=-np.inf), op=MPI.MAX
-            ),
             "Step": turn.step,
             "Cycle": turn.cycle,
         }
+        for k, unknown in enumerate(p.unknowns):
+            if unknown.name == "electrolyte concentration":
+                c_e = unknown.function.x.array[: self.system.owned[k]]
+                low, high = (
+                    comm.allreduce(v, op=MPI.MAX)
+                    for v in ((-c_e).max(initial=-np.inf), c_e.max(initial=-np.inf))
+                )
+                row["Minimum electrolyte concentration [mol.m-3]"] = -low
+                row["Maximum electrolyte concentration [mol.m-3]"] = high
         row.update({name: probe() for name, probe in self.probes.items()})
         self.recorder.add(row)
         if self.progress is not None:

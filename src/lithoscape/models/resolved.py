@@ -210,7 +210,7 @@ class Forms:
         self.dn = ufl.Measure("dx", msh, subdomain_data=tags, metadata=NODES)
         self.in_ions = domain.region(*fields.ions.regions)
         self.in_electrons = domain.region(*fields.electrons.regions)
-        self.anisotropy = [_anisotropy(domain, p) for p in active]
+        self.anisotropy = [anisotropy_of(domain, p) for p in active]
         self.surfaces = surfaces(domain, cell, active)
         shares = [(k, facets.ravel()) for k, facets in enumerate(self.surfaces, start=1)]
         self.dS = ufl.Measure("dS", msh, subdomain_data=shares, metadata=NODES)
@@ -222,13 +222,11 @@ class Forms:
     # -- what flows -----------------------------------------------------------------------
     def reaction(self, k: int) -> Any:
         """Anodic current density of active phase k per facet area [A/m2], from "+" (solid) to "-"."""
-        phase, T, m = self.active[k], self.cell.temperature, ufl_maths()
+        phase = self.active[k]
         assert phase.material is not None
-        c_e, eta_e, eta_s = self.u.c_e("-"), self.u.phi_e("-"), self.u.phi_s("+")
         x = self.u.c_s[k]("+") / phase.material.c_max
-        i0 = terms.guarded_exchange_current(phase.material, c_e, x, T, m, terms.SURFACE_GUARD)
-        ocp = terms.guarded_ocp(phase.material, x, m, terms.SURFACE_GUARD)
-        return self.wetted("-") * terms.butler_volmer(i0, eta_s - eta_e - ocp, T)
+        potential, T = self.u.phi_s("+") - self.u.phi_e("-"), self.cell.temperature
+        return self.wetted("-") * terms.insertion_current(phase.material, x, self.u.c_e("-"), potential, T)
 
     def layer(self, k: int) -> Any:
         """Charge of the double layer of active phase k per facet area [C/m2]."""
@@ -242,11 +240,9 @@ class Forms:
 
     def diffusivity(self, k: int) -> Any:
         """D_s of active phase k [m2/s], a tensor if it has an anisotropy."""
-        phase, m = self.active[k], ufl_maths()
-        assert phase.material is not None
-        x = m.clip(self.u.c_s[k] / phase.material.c_max, terms.SURFACE_GUARD.low, terms.SURFACE_GUARD.high)
-        law = phase.material.diffusivity
-        scalar = law(x, self.cell.temperature, m) if callable(law) else ufl.as_ufl(float(law))
+        material = self.active[k].material
+        assert material is not None
+        scalar = terms.solid_diffusivity(material, self.u.c_s[k] / material.c_max, self.cell.temperature)
         tensor = self.anisotropy[k]
         return scalar * (ufl.Identity(self.domain.mesh.geometry.dim) if tensor is None else tensor)
 
@@ -462,7 +458,7 @@ def _coefficients(domain: Domain, cell: ResolvedCell) -> tuple[fem.Function, ...
     return eps, B, sigma, wetted
 
 
-def _anisotropy(domain: Domain, phase: Phase) -> fem.Function | None:
+def anisotropy_of(domain: Domain, phase: Phase) -> fem.Function | None:
     """The tensor that D_s is multiplied with, by cell; None if there is none."""
     d = domain.mesh.geometry.dim
     if phase.anisotropy is None:

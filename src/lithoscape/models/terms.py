@@ -92,6 +92,21 @@ def butler_volmer(i0: Any, overpotential: Any, T: float) -> Any:
     return 2 * i0 * limited_sinh(overpotential / (2 * thermal_voltage(T)))
 
 
+def insertion_current(
+    material: ActiveMaterial, x: Any, c_e: Any, potential: Any, T: float, guard: Guard = SURFACE_GUARD
+) -> Any:
+    """Anodic current density [A/m2] at surface stoichiometry ``x`` and phi_s - phi_e = ``potential``, UFL."""
+    m = ufl_maths()
+    i0 = guarded_exchange_current(material, c_e, x, T, m, guard)
+    return butler_volmer(i0, potential - guarded_ocp(material, x, m, guard), T)
+
+
+def solid_diffusivity(material: ActiveMaterial, x: Any, T: float, guard: Guard = SURFACE_GUARD) -> Any:
+    """D_s [m2/s] at UFL stoichiometry ``x``."""
+    m, law = ufl_maths(), material.diffusivity
+    return law(m.clip(x, *guard.laws), T, m) if callable(law) else ufl.as_ufl(float(law))
+
+
 def electrolyte_value(law: Any, c_e: Any, T: float) -> Any:
     """A transport property at UFL concentration ``c_e``; plain numbers pass through."""
     return law(floored(c_e, ufl_maths()), T, ufl_maths()) if callable(law) else ufl.as_ufl(float(law))
