@@ -36,7 +36,8 @@ TITLE, CAPTION, BAR, MARGIN, NARROWEST = 46, 40, 150, 22, 260
 the least width of a drawing [units of the lettering]."""
 
 _EDGE_ANGLE = 35.0  # between two faces [degrees] above which their common edge is drawn
-_OFF_PLANE = 1e-6  # of the box: the cut passes this far beside nodes that would lie exactly on it
+_MERGED = 1e-7  # of the diagonal of the box: points closer than this are one, about what VTK resolves
+_OFF_PLANE = 2e-5  # of the same: the cut passes this far beside nodes that would lie exactly on it
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,9 +210,14 @@ class View:
         return (self.low + self.high) / 2
 
     @property
+    def diagonal(self) -> float:
+        """From corner to corner of the box [um]."""
+        return float(np.linalg.norm(self.high - self.low))
+
+    @property
     def cut(self) -> np.ndarray:
         """Where the planes pass that cut the front upper corner away [um]."""
-        return self.middle - _OFF_PLANE * (self.high - self.low)
+        return self.middle - _OFF_PLANE * self.diagonal
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Column and row of ``points`` (k, 3) [um] in the drawing, counted from its upper left, (k, 2)."""
@@ -222,7 +228,7 @@ class View:
 def round_length(most: float) -> float:
     """The longest 1, 2 or 5 times a power of ten that is not above ``most``."""
     power = 10.0 ** np.floor(np.log10(most))
-    return float(max(step * power for step in (0.5, 1, 2, 5) if step * power <= most * (1 + 1e-9)))
+    return float(max(step * power for step in (0.5, 1, 2, 5) if step * power <= most * (1 + 1e-6)))
 
 
 def scale_bar(view: View) -> tuple[float, np.ndarray]:
@@ -559,7 +565,7 @@ def _frame(view: View) -> tuple[np.ndarray, np.ndarray]:
 
 def _nearer(points: np.ndarray, view: View, share: float = 1e-3) -> np.ndarray:
     """Moved towards the reader, which changes nothing in the picture but what hides what."""
-    moved: np.ndarray = points + share * np.linalg.norm(view.high - view.low) * TOWARDS
+    moved: np.ndarray = points + share * view.diagonal * TOWARDS
     return moved
 
 
@@ -575,7 +581,7 @@ def _pyvista() -> Any:
 
 def _aim(plotter: Any, view: View) -> None:
     """Look at the box as ``view`` projects it."""
-    size = float(np.linalg.norm(view.high - view.low))
+    size = view.diagonal
     plotter.enable_parallel_projection()
     camera = plotter.camera
     camera.focal_point = tuple(view.middle)
@@ -617,7 +623,7 @@ def surfaces(layer: Layer, view: View, through: int = 0, collector_low: bool = T
     near = _towards_reader(outer, view)
     # no lines or points from triangles that shrink to them
     merging = {
-        "tolerance": 1e-7 * float(np.linalg.norm(view.high - view.low)), "absolute": True,
+        "tolerance": _MERGED * view.diagonal, "absolute": True,
         "polys_to_lines": False, "lines_to_points": False,
     }  # fmt: skip
     parts = (pyvista.merge([*faces, _cells(outer, near)]), _cells(outer, ~near))
