@@ -1,6 +1,10 @@
-"""Reading a homogenised problem: state of lithiation at nodes, lithium inventories."""
+"""Reading a problem: state of lithiation at nodes, of particles, by depth; lithium inventories."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import dolfinx_solver  # noqa: F401
 import numpy as np
@@ -89,3 +93,120 @@ def _nodal_volume(c: ParticleClass) -> np.ndarray:
     vector.scatter_reverse(la.InsertMode.add)
     vector.scatter_forward()
     return vector.array.copy()
+
+
+@dataclass(frozen=True)
+class ParticleTable:
+    """What is known of every particle at one time.
+
+    Attributes
+    ----------
+    number:
+        Of the particle, ascending.
+    volume:
+        [m3] ([m2] in 2D).
+    depth:
+        Distance of its middle from the separator, as a share of the electrode's thickness.
+    mean, lowest, highest:
+        State of lithiation c_s / c_max: volume mean, and the extremes of its cells.
+    """
+
+    number: np.ndarray
+    volume: np.ndarray
+    depth: np.ndarray
+    mean: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+
+
+class ResolvedLithiation:
+    """State of lithiation of the active phases of a resolved problem.
+
+    Parameters
+    ----------
+    problem:
+        From :func:`.resolved.resolved` or :func:`.single.single_particle`.
+    materials:
+        Active phase -> c_max [mol/m3].
+    axis, separator_high:
+        Coordinate of the mesh through the electrode, and whether the separator is at its high end.
+
+    Particles are those of ``domain.cell_data["particle"]``; without that every active phase counts as one.
+    """
+
+    def __init__(
+        self, problem: Problem, materials: Mapping[str, float], axis: int = 0, separator_high: bool = True
+    ) -> None:
+        domain = problem.domain
+        self.comm, dim = domain.comm, domain.dim
+        owned = domain.mesh.topology.index_map(dim).size_local
+        corners = domain.mesh.geometry.x[domain.mesh.geometry.dofmaps[0]][:, :, :dim]
+        numbers = domain.cell_data.get("particle")
+        self.phases: list[tuple[Any, np.ndarray, float]] = []
+        volumes, depths, labels, ends = [], [], [], np.full(2, -np.inf)
+        for k, (name, c_max) in enumerate(materials.items(), start=1):
+            function = problem.unknown(f"concentration in {name}").function
+            cells = domain.cells(name)
+            cells = cells[cells < owned]
+            count = function.function_space.mesh.topology.index_map(dim).size_local
+            self.phases.append((function, function.function_space.dofmap.list[:count], c_max))
+            edges = corners[cells, 1:] - corners[cells, :1]
+            volumes.append(np.abs(np.linalg.det(edges)) / (6.0 if dim == 3 else 2.0))
+            depths.append(corners[cells, :, axis].mean(axis=1))
+            through = corners[cells, :, axis]
+            ends = np.maximum(ends, [-through.min(initial=np.inf), through.max(initial=-np.inf)])
+            labels.append(np.full(cells.size, k) if numbers is None else numbers[cells])
+        self.volume, self.place = np.concatenate(volumes), np.concatenate(depths)
+        self.label = np.concatenate(labels).astype(np.int64)
+        ends = self._reduce(ends, MPI.MAX)
+        low, high = -ends[0], ends[1]
+        share = (self.place - low) / (high - low)
+        self.depth = 1 - share if separator_high else share
+        self.size = int(self._reduce(np.array([self.label.max(initial=0)]), MPI.MAX)[0]) + 1
+
+    def _reduce(self, values: np.ndarray, how: Any = MPI.SUM) -> np.ndarray:
+        sent = np.ascontiguousarray(values, dtype=float)
+        got = np.empty_like(sent)
+        self.comm.Allreduce(sent, got, op=how)
+        return got
+
+    def cells(self) -> np.ndarray:
+        """State of lithiation at the middle of every active cell of this process."""
+        parts = [f.x.array[dofs].mean(axis=1) / c_max for f, dofs, c_max in self.phases]
+        return np.concatenate(parts)
+
+    def mean(self) -> float:
+        """Mean state of lithiation of all active material."""
+        totals = self._reduce(np.array([self.volume @ self.cells(), self.volume.sum()]))
+        return float(totals[0] / totals[1])
+
+    def particles(self) -> ParticleTable:
+        """Every particle."""
+        x, n = self.cells(), self.size
+        sums = [np.bincount(self.label, self.volume * w, n) for w in (1.0, self.depth, x)]
+        volume, depth, mean = self._reduce(np.array(sums))
+        low, high = np.full(n, np.inf), np.full(n, -np.inf)
+        np.minimum.at(low, self.label, x)
+        np.maximum.at(high, self.label, x)
+        low, high = self._reduce(low, MPI.MIN), self._reduce(high, MPI.MAX)
+        there = np.flatnonzero(volume > 0)
+        v = volume[there]
+        return ParticleTable(there, v, depth[there] / v, mean[there] / v, low[there], high[there])
+
+    def profile(self, slabs: int = 20) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Middle of every slab of depth, volume mean and standard deviation of what lies in it."""
+        x = self.cells()
+        slab = np.minimum((self.depth * slabs).astype(np.int64), slabs - 1)
+        sums = [np.bincount(slab, self.volume * w, slabs) for w in (np.ones_like(x), x, x * x)]
+        volume, first, second = self._reduce(np.array(sums))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = first / volume
+            spread = np.sqrt(np.maximum(second / volume - mean**2, 0.0))
+        return (np.arange(slabs) + 0.5) / slabs, mean, spread
+
+    def histogram(self, bins: int = 50) -> tuple[np.ndarray, np.ndarray]:
+        """Edges from 0 to 1, and the share of active volume between them; the ends hold what is outside."""
+        edges = np.linspace(0, 1, bins + 1)
+        place = np.clip((self.cells() * bins).astype(np.int64), 0, bins - 1)
+        share = self._reduce(np.bincount(place, self.volume, bins))
+        return edges, share / share.sum()

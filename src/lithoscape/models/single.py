@@ -3,8 +3,8 @@
 Fick's law with D_s(c_s), scalar or a tensor per grain, and Butler-Volmer at the surface (the particle of a
 single-particle model, Atlung et al., J. Electrochem. Soc. 126 (1979) 1311, without its spherical symmetry).
 The particle is an equipotential, the electrolyte keeps its concentration and is the zero of potential.
-Unknowns are c_s and minus the particle's potential; current and power count per area of the surface, discharge
-positive.
+Unknowns are c_s and minus the particle's potential; current and power count per area of the surface,
+discharge positive.
 """
 
 from __future__ import annotations
