@@ -93,7 +93,7 @@ class KrylovSolver:
     lags = False
 
     def __init__(
-        self, matrix: PETSc.Mat, blocks: Sequence[tuple[str, np.ndarray]], tolerance: float = 1e-5,
+        self, matrix: PETSc.Mat, blocks: Sequence[tuple[str, np.ndarray]], tolerance: float = 3e-4,
     ) -> None:  # fmt: skip
         self.matrix, self.blocks, self.tolerance = matrix, blocks, tolerance
         self._model = matrix
