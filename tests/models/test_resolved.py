@@ -259,6 +259,17 @@ def test_impossible_tensors(tensor: np.ndarray) -> None:
     assert "phases.active.anisotropy" in refused(replace(cell, phases=(bad, *cell.phases[1:])))
 
 
+@pytest.mark.slow
+def test_the_documented_example_runs(monkeypatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    text = (root / "docs" / "resolved.md").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(text.split("```python\n")[1].split("```")[0], names)
+    assert 3.9 < names["solution"]["Voltage [V]"].values[-1] < 4.2
+    assert 0.3 < names["table"].mean[0] < 0.5
+
+
 # -- several processes ----------------------------------------------------------------
 PROGRAM = """
 import importlib.util, sys
