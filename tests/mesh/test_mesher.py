@@ -17,6 +17,7 @@ from lithoscape.mesh.cut import cut
 from lithoscape.mesh.improve import _after, _stars, improve
 from lithoscape.mesh.lattice import lattice
 from lithoscape.mesh.mesher import MeshOptions, mesh_volume
+from lithoscape.mesh.particles import with_particles
 from lithoscape.mesh.quality import check
 from lithoscape.mesh.tessellation import Tessellation, facet_sizes, facets_of
 
@@ -469,6 +470,20 @@ def test_a_collapse_does_not_close_a_film() -> None:
         assert _after(points, cells, phase, corner[2, 2], corner[1, 2], start, stars) == -2
         along = _after(points, cells, phase, corner[1, 2], corner[1, 1], start, stars)
         assert along > 0  # along the film nothing is torn
+
+
+def test_cells_get_the_number_of_the_particle_they_lie_in() -> None:
+    volume, _ = ball(5)
+    split = volume.mask("active").astype(np.int32)
+    split[split.shape[0] // 2 :] *= 2  # two halves
+    made = mesh_volume(volume)
+    numbered = with_particles(made, Instances(split, volume.grid, "active"))
+    number, active = numbered.cell_data["particle"], made.tags == made.regions["active"]
+    assert (number[~active] == 0).all()
+    middle = made.points[made.cells[active]].mean(axis=1)
+    assert (number[active] == np.where(middle[:, 0] < split.shape[0] // 2 * H, 1, 2)).all()
+    with pytest.raises(InputError, match="no region of these particles"):
+        with_particles(made, Instances(split, volume.grid, "NMC"))
 
 
 # -- promises -------------------------------------------------------------------------

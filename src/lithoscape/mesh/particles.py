@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 from ..image import Instances, Volume
+from .tessellation import Tessellation
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,3 +123,40 @@ def numbered(split: Coloured, centres: np.ndarray, phase: np.ndarray, phases: Se
                 value[lost] = split.labels[there]
             out[mine] = value
     return out
+
+
+def with_particles(made: Tessellation, found: Instances) -> Tessellation:
+    """A mesh whose cells of the particles' phase carry the number of the particle they lie in (0 elsewhere).
+
+    The surfaces between particles that touch are not kept: a cell counts where its middle is.
+
+    Raises
+    ------
+    InputError
+        A phase that the mesh lacks, an image without particles, a mesh in the plane.
+    """
+    region = found.phase
+    if region not in made.regions:
+        raise InputError(
+            "the mesh has no region of these particles", field="found", value=region,
+            remedy=nearest(region, list(made.regions)),
+        )  # fmt: skip
+    if made.dim != 3 or not found.labels.any():
+        raise InputError(
+            "cells get numbers from particles in three dimensions", field="found", value=made.dim
+        )
+    grid = found.grid
+    mine = np.flatnonzero(made.tags == made.regions[region])
+    centres = made.points[made.cells[mine]].mean(axis=1)
+    place = np.floor((centres - grid.origin) / grid.voxel_size).astype(np.int64)
+    here = tuple(np.clip(place, 0, np.array(grid.shape) - 1).T)
+    value = found.labels[here]
+    lost = value == 0
+    if lost.any():
+        back = distance_transform_edt(
+            found.labels == 0, sampling=grid.voxel_size, return_distances=False, return_indices=True
+        )
+        value[lost] = found.labels[tuple(n[tuple(h[lost] for h in here)] for n in back)]
+    numbers = np.zeros(len(made.cells), np.int32)
+    numbers[mine] = value
+    return replace(made, cell_data={**made.cell_data, "particle": numbers})
