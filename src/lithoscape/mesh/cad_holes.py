@@ -13,7 +13,7 @@ from ..errors import InputError, nearest
 from .cad_channels import bottom_width
 from .cad_checks import at_most, counted, not_negative, positive, vector
 from .cad_size import SizeFields, Sizing
-from .gmsh_session import UNIT, mesh_model, neighbours, outer_planes, session
+from .gmsh_session import UNIT, mesh_model, neighbours, session, stack_planes
 from .tessellation import Tessellation
 
 Pattern = Literal["square", "hexagonal"]
@@ -143,7 +143,7 @@ def hole_cell(cell: HoleCell) -> Tessellation:
         sides = neighbours(gmsh, regions, 3)
         _sizes(gmsh, cell, sides).apply()
         made = mesh_model(gmsh, regions, 3, {"geometry": "holes", "specification": asdict(cell)})
-    return made.with_facets(outer_planes(cell.extents))
+    return made.with_facets(stack_planes(cell.extents))
 
 
 def _volumes(gmsh: Any, cell: HoleCell) -> dict[str, list[int]]:

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .cad_particle import Lens, Particle, Slit, Void, unit
 from .cad_size import SizeFields
-from .gmsh_session import UNIT, mesh_model, outer_planes, session
+from .gmsh_session import UNIT, mesh_model, session, stack_planes
 from .tessellation import Tessellation, facets_of
 
 Entity = tuple[int, int]
@@ -37,7 +37,7 @@ def particle_cell(particle: Particle) -> Tessellation:
         regions = {"active": active, "electrolyte": electrolyte}
         origin = {"geometry": "particle", "specification": asdict(particle)}
         made = mesh_model(gmsh, regions, particle.dim, origin)
-    planes = outer_planes(particle.box, centred=True) if particle.box is not None else {}
+    planes = stack_planes(particle.box, centred=True) if particle.box is not None else {}
     return _name_rest(made.with_facets(planes), alone=particle.box is None)
 
 

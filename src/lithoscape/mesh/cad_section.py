@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import InputError
 from .cad_checks import counted, positive
 from .cad_size import SizeFields
-from .gmsh_session import UNIT, Regions, mesh_model, neighbours, outer_planes, session
+from .gmsh_session import UNIT, Regions, mesh_model, neighbours, session, stack_planes
 from .sweep import sweep
 from .tessellation import Tessellation
 
@@ -104,7 +104,7 @@ def section_mesh(plan: Section, sizes: Sizes, provenance: Mapping[str, Any]) -> 
         extents.insert(1, plan.length)
         if plan.cells_along is not None:
             made = sweep(made, plan.length, plan.cells_along)
-    return made.with_facets(outer_planes(extents))
+    return made.with_facets(stack_planes(extents))
 
 
 def _fragments(gmsh: Any, plan: Section) -> dict[str, list[int]]:

@@ -133,7 +133,7 @@ def _failed(why: str) -> SolveError:
     )  # fmt: skip
 
 
-def outer_planes(extents: Sequence[float], centred: bool = False) -> dict[str, tuple[int, float]]:
+def stack_planes(extents: Sequence[float], centred: bool = False) -> dict[str, tuple[int, float]]:
     """Planes of a box of these extents [m]: name -> (axis, coordinate [m]).
 
     The last axis is the through-plane one and starts at the counter electrode: "negative" and "positive"

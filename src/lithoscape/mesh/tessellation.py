@@ -133,7 +133,7 @@ def cell_sizes(kind: Kind, points: np.ndarray, cells: np.ndarray) -> np.ndarray:
         size = np.linalg.det(edges)
     else:  # a surface in space
         size = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
-    return size / {"tetra": 6.0, "triangle": 2.0}.get(kind, 1.0)
+    return size / {"triangle": 2.0}.get(kind, 1.0)
 
 
 @numba.njit(cache=True)
