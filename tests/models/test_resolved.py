@@ -10,6 +10,7 @@ import dolfinx_solver  # noqa: F401
 import numpy as np
 import pytest
 from mpi4py import MPI
+from petsc4py import PETSc
 
 from lithoscape.constants import FARADAY
 from lithoscape.errors import InputError
@@ -178,6 +179,7 @@ def test_lithium_is_the_integral_of_the_current(krylov: bool, monkeypatch) -> No
     options = NewtonOptions() if krylov else TIGHT
     stepper = stepped(problem, [0.01, 0.02, 0.05, 0.1, 0.3, 1, 3, 5, 10, 20, 20], options=options)
     assert isinstance(stepper.newton.linear, KrylovSolver) == krylov
+    assert not any("fieldsplit" in name for name in PETSc.Options().getAll())  # PETSc would complain at exit
     state = stepper.last  # type: ignore[attr-defined]
     gained = inventory(stepper.system, names) - before
     passed = state.charge / FARADAY

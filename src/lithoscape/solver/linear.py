@@ -97,6 +97,7 @@ class KrylovSolver:
     ) -> None:  # fmt: skip
         self.matrix, self.blocks, self.tolerance = matrix, blocks, tolerance
         self._model = matrix
+        self._options: list[str] = []
         self._right, self._left = matrix.createVecs()
         self._ksp: PETSc.KSP | None = None
         self._fresh, self._expected = False, 0
@@ -124,6 +125,7 @@ class KrylovSolver:
             if self._fresh:
                 for sub in self._ksp.getPC().getFieldSplitSubKSP():
                     sub.setUp()
+                self._forget_options()
         except PETSc.Error:
             self._ksp, self._expected = None, 0
             return False
@@ -159,6 +161,13 @@ class KrylovSolver:
             self._expected = 0
         return np.asarray(self._right.array.copy())
 
+    def _forget_options(self) -> None:
+        """What was not needed, such as levels that a small block does not have, would be complained about."""
+        options = PETSc.Options()
+        for name in self._options:
+            options.delValue(name)
+        self._options.clear()
+
     def _create(self) -> PETSc.KSP:
         ksp = PETSc.KSP().create(self.matrix.getComm())
         prefix = f"lithoscape_{id(self)}_"
@@ -177,7 +186,9 @@ class KrylovSolver:
                 (str(k), PETSc.IS().createGeneral(np.sort(numbers).astype(PETSc.IntType), comm))
             )
             for name, value in _BLOCK_OPTIONS[kind].items():
-                options[f"{prefix}fieldsplit_{k}_{name}"] = value
+                key = f"{prefix}fieldsplit_{k}_{name}"
+                options[key] = value
+                self._options.append(key)
         ksp.setFromOptions()
         return ksp
 
