@@ -26,7 +26,7 @@ TABLE: tuple[tuple[int, str, tuple[str, ...]], ...] = (
     (4, "solver", ("solver",)),
     (5, "transport", ("transport",)),
     (5, "impedance", ("impedance",)),
-    (5, "simulate", ("simulate", "checkpoint", "fields")),
+    (5, "simulate", ("simulate", "checkpoint", "fields", "field_files", "resolved_fields")),
     (6, "instruments", ("instruments",)),
     (7, "fit", ("fit",)),
     (7, "sweep", ("sweep",)),
