@@ -390,7 +390,7 @@ def test_points_without_a_cell_may_lack_a_value() -> None:
         ({"values": np.zeros(7)}, "neither a value per point nor one per cell"),
         ({"values": np.zeros((len(POINTS), 1))}, "neither a value per point"),
         ({"cells": np.zeros((0, 4), int)}, "no cells"),
-        ({"cells": CELLS[:, :3]}, "four nodes"),
+        ({"cells": CELLS[:, :2]}, "four nodes"),
         ({"cells": CELLS + 1}, "not there"),
         ({"points": POINTS[:, :2]}, "three coordinates"),
         ({"points": POINTS * np.nan}, "points of 'x' are not finite"),

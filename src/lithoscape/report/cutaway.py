@@ -37,6 +37,10 @@ the least width of a drawing [units of the lettering]."""
 
 _EDGE_ANGLE = 35.0  # between two faces [degrees] above which their common edge is drawn
 _MERGED = 1e-7  # of the diagonal of the box: points closer than this are one, about what VTK resolves
+_SHADE, _SHADE_OF_FIELD = (
+    (0.35, 0.7),
+    (0.6, 0.4),
+)  # ambient and diffuse light; a surface's colours must be read
 _OFF_PLANE = 2e-5  # of the same: the cut passes this far beside nodes that would lie exactly on it
 
 
@@ -49,7 +53,8 @@ class Layer:
     points:
         Nodes, shape (n, 3) [m]. There may be more than the cells use.
     cells:
-        Nodes of each tetrahedron that is drawn, shape (m, 4).
+        Nodes of each tetrahedron that is drawn, shape (m, 4), or of each triangle of a surface, shape (m, 3).
+        A surface has no cut faces; where it lies on tetrahedra of another layer it is what one sees.
     values:
         The field, shape (n,) at the points or (m,) in the cells, in the unit that ``name`` states. If n
         equals m, at the points. Points that no cell uses may have any value.
@@ -61,11 +66,13 @@ class Layer:
         Value in the middle of a diverging colour scale, whose limits are then symmetric about it.
     colour_map:
         Of matplotlib; None for "viridis", or "RdBu_r" about a centre.
+    plain:
+        One colour (of matplotlib) for all of it, without a colour bar, see :func:`backdrop`.
 
     Raises
     ------
     InputError
-        No cells, shapes that do not fit, values that are not finite, limits out of order, unknown colour map.
+        No cells, shapes that do not fit, values that are not finite, limits out of order, unknown colours.
     """
 
     points: np.ndarray
@@ -75,6 +82,7 @@ class Layer:
     limits: tuple[float, float] | None = None
     centre: float | None = None
     colour_map: str | None = None
+    plain: str | None = None
 
     def __post_init__(self) -> None:
         for key, kind in (("points", float), ("cells", np.int64), ("values", float)):
@@ -101,7 +109,7 @@ class Layer:
                 )  # fmt: skip
         if self.centre is not None and not np.isfinite(self.centre):
             raise InputError(f"the centre of {self.name!r} is not finite", field="centre", value=self.centre)
-        _check_colours(self.colours)
+        _check_colours(self.colours, self.plain)
 
     def _check_mesh(self) -> None:
         points, cells = self.points, self.cells
@@ -112,8 +120,8 @@ class Layer:
                 f"{self.name!r} has no cells to draw", field="cells", value=cells.shape,
                 remedy="Leave the layer out",
             )  # fmt: skip
-        if cells.ndim != 2 or cells.shape[1] != 4:
-            raise InputError("tetrahedra need four nodes", field="cells", value=cells.shape)
+        if cells.ndim != 2 or cells.shape[1] not in (3, 4):
+            raise InputError("tetrahedra need four nodes, triangles three", field="cells", value=cells.shape)
         if cells.min() < 0 or cells.max() >= len(points):
             value = (int(cells.min()), int(cells.max()))
             raise InputError("cells name points that are not there", field="cells", value=value)
@@ -126,6 +134,11 @@ class Layer:
         return len(self.values) == len(self.points)
 
     @property
+    def is_surface(self) -> bool:
+        """Whether its cells are triangles."""
+        return self.cells.shape[1] == 3
+
+    @property
     def seen(self) -> np.ndarray:
         """Values that belong to the cells."""
         return self.values[np.unique(self.cells)] if self.at_points else self.values
@@ -134,6 +147,11 @@ class Layer:
     def colours(self) -> str:
         """Colour map in use."""
         return self.colour_map or ("viridis" if self.centre is None else "RdBu_r")
+
+
+def backdrop(points: np.ndarray, cells: np.ndarray, colour: str = "#c9ced5") -> Layer:
+    """A part of the mesh in one colour, behind or between the fields; parameters as of :class:`Layer`."""
+    return Layer(points, cells, np.zeros(len(points)), "", plain=colour)
 
 
 Frame = tuple[str, Sequence[Layer]]
@@ -417,9 +435,12 @@ def write_animation(
     return part.replace(path)
 
 
-def _check_colours(name: str) -> None:
+def _check_colours(name: str, plain: str | None) -> None:
     from matplotlib import colormaps
+    from matplotlib.colors import is_color_like
 
+    if plain is not None and not is_color_like(plain):
+        raise InputError("there is no such colour", field="plain", value=plain, remedy="Name one as #rrggbb")
     if name not in colormaps:
         raise InputError(
             "there is no such colour map", field="colour_map", value=name, remedy="Name one of matplotlib"
@@ -443,7 +464,8 @@ def _scales(moments: Sequence[Sequence[Layer]]) -> list[Scale]:
         if not layers:
             raise InputError("there is nothing to draw", field="layers", remedy="Give at least one layer")
         for layer in layers:
-            groups.setdefault(layer.name, []).append(layer)
+            if layer.plain is None:
+                groups.setdefault(layer.name, []).append(layer)
     return [_scale(name, group) for name, group in groups.items()]
 
 
@@ -524,7 +546,10 @@ def _draw(
         for layer in layers:
             flat, rest = surfaces(layer, view, through, collector_low)
             drawn += flat.n_cells + rest.n_cells
-            _add(plotter, flat, rest, by_name[layer.name], view)
+            if layer.is_surface:  # not where the tetrahedra below it end
+                rest.points = _nearer(np.asarray(rest.points), view)
+            shade = _SHADE_OF_FIELD if layer.is_surface else _SHADE
+            _add(plotter, flat, rest, layer.plain or by_name[layer.name], view, shade)
         if not drawn:
             raise InputError(
                 "everything lies in the corner that is cut away", field="outline",
@@ -599,11 +624,13 @@ def surfaces(layer: Layer, view: View, through: int = 0, collector_low: bool = T
     Returns
     -------
     flat, rest:
-        ``pyvista.PolyData`` [um]: the faces of the cut and of the box towards the reader; everything else.
+        ``pyvista.PolyData`` [um]: the faces of the cut and of the box towards the reader; everything else. A
+        surface layer is all rest.
     """
     pyvista = _pyvista()
     points = _upright(layer.points, through, collector_low)
-    grid = pyvista.UnstructuredGrid({10: _oriented(points, layer.cells)}, points)  # 10: tetrahedra
+    cells = {5: layer.cells} if layer.is_surface else {10: _oriented(points, layer.cells)}  # VTK's numbers
+    grid = pyvista.UnstructuredGrid(cells, points)
     (grid.point_data if layer.at_points else grid.cell_data)["value"] = layer.values
     grid = grid.extract_cells(np.arange(grid.n_cells))  # without points that may lack a value
     cut, axes = view.cut, np.eye(3)
@@ -615,12 +642,12 @@ def surfaces(layer: Layer, view: View, through: int = 0, collector_low: bool = T
         ]  # fmt: skip
     outer = pyvista.merge(octants[:-1]).triangulate()  # the last one is above all three
     faces = []
-    for k in range(3):
+    for k in range(0 if layer.is_surface else 3):
         face = grid.slice(normal=axes[k], origin=cut)
         for other in {0, 1, 2} - {k}:
             face = face.clip(normal=axes[other], origin=cut, invert=False) if face.n_cells else face
         faces.append(face)
-    near = _towards_reader(outer, view)
+    near = _towards_reader(outer, view) & (not layer.is_surface)
     # no lines or points from triangles that shrink to them
     merging = {
         "tolerance": _MERGED * view.diagonal, "absolute": True,
@@ -654,14 +681,17 @@ def _cells(surface: Any, which_cells: np.ndarray) -> Any:
     return chosen.extract_surface(algorithm="dataset_surface")
 
 
-def _add(plotter: Any, flat: Any, rest: Any, scale: Scale, view: View) -> None:
+def _add(
+    plotter: Any, flat: Any, rest: Any, scale: Scale | str, view: View, shade: tuple[float, float]
+) -> None:
     """Draw the flat faces in the very colours of the scale with lines around them, the others shaded."""
-    style = {
-        "scalars": "value", "clim": (scale.low, scale.high), "cmap": scale.colours, "show_scalar_bar": False,
-    }  # fmt: skip
+    style: dict[str, Any] = {"color": scale, "scalars": None}
+    if isinstance(scale, Scale):
+        style = {"scalars": "value", "clim": (scale.low, scale.high), "cmap": scale.colours}
+        style["show_scalar_bar"] = False
     if rest.n_cells:
         plotter.add_mesh(
-            rest.copy(), ambient=0.35, diffuse=0.7, specular=0.0,
+            rest.copy(), ambient=shade[0], diffuse=shade[1], specular=0.0,
             smooth_shading=True, split_sharp_edges=True, feature_angle=50.0, **style,
         )  # fmt: skip
     if flat.n_cells:
@@ -810,7 +840,7 @@ def _palette(pictures: Sequence[np.ndarray], scales: Sequence[Scale]) -> Any:
 
     greys = np.repeat(np.linspace(0, 255, 16).round().astype(np.uint8)[:, None], 3, axis=1)
     maps = sorted({scale.colours for scale in scales})
-    even = np.linspace(0, 1, max(2, 140 // len(maps)))
+    even = np.linspace(0, 1, max(2, 140 // max(1, len(maps))))
     exact = [(255 * colormaps[name](even)[:, :3]).round().astype(np.uint8) for name in maps]
     chosen = np.concatenate([greys, *exact])[:256]
     step = max(1, len(pictures) // 8)
