@@ -151,8 +151,8 @@ def resolved(
     Raises
     ------
     InputError
-        A region without a phase, a phase without a region, no boundary for the lithium or the collector, no
-        surface between active material and electrolyte.
+        Cells that are no simplices, a region without a phase, a phase without a region, no boundary for the
+        lithium or the collector, no electrolyte at the lithium, no surface to active material.
     """
     active = _checked(domain, cell)
     fields = _fields(domain, cell, active)
@@ -214,9 +214,9 @@ class Forms:
         self.surfaces = surfaces(domain, cell, active)
         shares = [(k, facets.ravel()) for k, facets in enumerate(self.surfaces, start=1)]
         self.dS = ufl.Measure("dS", msh, subdomain_data=shares, metadata=NODES)
-        ends = ufl.Measure("ds", msh, subdomain_data=domain.facet_tags, metadata=NODES)
-        (self.lithium_tag,) = domain.boundary(_boundary(domain, LITHIUM))
-        self.ds_lithium = ends(self.lithium_tag)
+        self.lithium, self.crowding = lithium_facets(domain, fields.ions)
+        ends = ufl.Measure("ds", msh, subdomain_data=[(1, self.lithium.ravel())], metadata=NODES)
+        self.ds_lithium = ends(1)
         self.control = Control(*(fem.Constant(msh, 0.0) for _ in range(6)))
 
     # -- what flows -----------------------------------------------------------------------
@@ -306,12 +306,12 @@ class Forms:
         return row + self.reaction(k) / FARADAY * self.y[k]("+") * self.dS(k + 1)
 
     def control_row(self) -> Any:
-        """The cycler: current, voltage or power, chosen by weights."""
+        """The cycler: current, voltage or power per area of the cell, chosen by weights."""
         c, i, volt = self.control, self.lithium_current(), -self.u.phi_n
         stiffness = self.cell.current_scale / thermal_voltage(self.cell.temperature)
-        row = c.weight_current * (i - c.current)
+        row = c.weight_current * (i - self.crowding * c.current)
         row += c.weight_voltage * stiffness * (c.voltage - volt)
-        row += c.weight_power * (volt * i - c.power)
+        row += c.weight_power * (volt * i - self.crowding * c.power)
         return row * self.q * self.ds_lithium
 
     def functionals(self) -> dict[str, Any]:
@@ -391,8 +391,35 @@ def surfaces(domain: Domain, cell: ResolvedCell, active: Sequence[Phase]) -> lis
     return found
 
 
+def lithium_facets(domain: Domain, ions: Part) -> tuple[np.ndarray, float]:
+    """Owned facets (cell, facet) at which electrolyte meets the lithium; area of that end per area of them.
+
+    The end of a mesh without a separator also shows the cut faces of particles: no current leaves there.
+
+    Raises
+    ------
+    InputError
+        No electrolyte at the lithium.
+    """
+    msh, dim, name = domain.mesh, domain.dim, _boundary(domain, LITHIUM)
+    msh.topology.create_connectivity(dim - 1, dim)
+    facets = domain.facet_tags.find(domain.boundary(name)[0])
+    facets = facets[facets < msh.topology.index_map(dim - 1).size_local].astype(np.int32)
+    found = fem.compute_integration_domains(fem.IntegralType.exterior_facet, msh.topology, facets)
+    sides = np.asarray(found, dtype=np.int32).reshape(-1, 2)
+    _, size = facet_corners(domain, sides)
+    wet = np.isin(domain.cell_values()[sides[:, 0]], domain.region(*ions.regions))
+    whole, touched = (float(domain.comm.allreduce(part)) for part in (size.sum(), size[wet].sum()))
+    if touched == 0:
+        raise InputError("no electrolyte touches the lithium", field=f"boundary.{name}", value=0.0)
+    return sides[wet], whole / touched
+
+
 def _checked(domain: Domain, cell: ResolvedCell) -> list[Phase]:
     """The active phases; InputError unless mesh and phases fit together."""
+    kind = domain.mesh.topology.cell_name()
+    if kind not in ("triangle", "tetrahedron"):
+        raise InputError("resolved cells are triangles or tetrahedra", field="domain", value=kind)
     names = [p.name for p in cell.phases]
     for name in domain.regions:
         if name not in (*names, *INERT):

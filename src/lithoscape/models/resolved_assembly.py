@@ -7,6 +7,7 @@ cell's stiffness times a number, every surface term couples the unknowns of one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,9 @@ TINY = 1e-30
 """Complex step of the law derivatives (Squire and Trapp, SIAM Review 40 (1998) 110)."""
 C_E, PHI_E, PHI_S, PHI_N, C_S = 0, 1, 2, 3, 4
 """Numbers of the unknowns; active phases follow from C_S on."""
+
+_NEAR, _STEEP, _SETTLING = 0.03, 5.0, 12
+"""How far surfaces are moved at most [stoichiometry]; slope of the potential from which they are [V]; trials."""
 
 Block = tuple[int, int, np.ndarray, np.ndarray]
 
@@ -82,7 +86,7 @@ class ResolvedAssembly:
         self.salt = self.ions.lumped(_on_part(u.ions, forms.porosity), self.sizes[C_E])
         self.lithium = [s.lumped(size=n) for s, n in zip(self.solids, self.sizes[C_S:], strict=True)]
         self.surfaces = [_surface(forms, k) for k in range(len(self.active))]
-        self.foil = _foil(forms)
+        self.foil, self.crowding = _foil(forms), forms.crowding
         self.share = forms._share()
         self._stiff_electrons: np.ndarray | None = None
         self.entries = list(self._entries())
@@ -243,6 +247,53 @@ class ResolvedAssembly:
         by_c_s = 2 * i0.imag / TINY * sinh - by_potential * ocp.imag / TINY
         return Reaction(2 * i0.real * sinh, by_c_s, 2 * by_c_e * sinh, by_potential)
 
+    # -- what Newton's method is told -----------------------------------------------------
+    def currents(self, changes: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+        """Current density at the surface's nodes [A/m2] by active phase; linearly continued by ``changes``.
+
+        ``changes`` are those of all unknowns, local and in their units.
+        """
+        out = []
+        for k, s in enumerate(self.surfaces):
+            r = self._reaction(k)
+            if changes is None:
+                out.append(r.i)
+                continue
+            potential = changes[PHI_S][s.phi_s] - changes[PHI_E][s.ions]
+            i = r.i + r.by_c_s * changes[C_S + k][s.c_s] + r.by_c_e * changes[C_E][s.ions]
+            out.append(i + r.by_potential * potential)
+        return out
+
+    def settle(self, currents: Sequence[np.ndarray]) -> None:
+        """Move surface concentrations so that the currents are these, where a little suffices.
+
+        At a full or empty surface the potential is steep, and the reaction an exponential of it: extrapolated
+        concentrations meet currents that are off by orders of magnitude, and Newton's method comes back by
+        one thermal voltage a step. There the current says what the concentration is, not the other way
+        round. Differences that Newton's method can deal with are left alone.
+        """
+        V = thermal_voltage(self.T)
+        for k, (s, i) in enumerate(zip(self.surfaces, currents, strict=True)):
+            material = self.active[k].material
+            values = self.u.c_s[k].x.array
+            x = first = values[s.c_s] / material.c_max
+            phi = self.u.phi_s.x.array[s.phi_s] - self.u.phi_e.x.array[s.ions]
+            c_e = self.u.c_e.x.array[s.ions]
+            far, steepest = None, np.zeros(x.size)
+            for _ in range(_SETTLING):
+                ocp = terms.guarded_ocp(material, x + 1j * TINY, guard=terms.SURFACE_GUARD)
+                i0 = terms.guarded_exchange_current(material, c_e, x, self.T, guard=terms.SURFACE_GUARD)
+                eta = 2 * V * np.arcsinh(i / np.maximum(2 * i0, 1e-300))
+                gap = phi - eta - ocp.real
+                far = np.abs(gap) > V if far is None else far
+                if not far.any():
+                    break
+                slope = np.minimum(ocp.imag / TINY, -_STEEP)
+                steepest = np.minimum(steepest, slope)
+                x = np.where(far, x + np.clip(gap / slope, -_NEAR / 2, _NEAR / 2), x)
+            moved = far & (steepest < -_STEEP) & (np.abs(x - first) < _NEAR) & (np.abs(gap) < V)
+            values[s.c_s[moved]] = x[moved] * material.c_max
+
     def _foil_current(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Anodic current density at the lithium, by node, and its derivatives by c_e and phi_n - phi_e."""
         nodes, _ = self.foil
@@ -258,8 +309,8 @@ class ResolvedAssembly:
         volt = -float(self.u.phi_n.x.array[0])
         wi, wv, wp = (float(w.value) for w in (c.weight_current, c.weight_voltage, c.weight_power))
         stiffness = self.cell.current_scale / thermal_voltage(self.T)
-        value = wi * (i - float(c.current)) + wv * stiffness * (float(c.voltage) - volt)
-        value = value + wp * (volt * i - float(c.power))
+        value = wi * (i - self.crowding * float(c.current)) + wv * stiffness * (float(c.voltage) - volt)
+        value = value + wp * (volt * i - self.crowding * float(c.power))
         return value, wi + wp * volt, wv * stiffness - wp * i
 
     # -- places ---------------------------------------------------------------------------
@@ -332,17 +383,11 @@ def _surface(forms: Any, k: int) -> Surface:
 
 def _foil(forms: Any) -> tuple[np.ndarray, np.ndarray]:
     """Nodes of the electrolyte at the lithium, and the area that this process adds to each."""
-    domain, u = forms.domain, forms.u
-    owned = domain.mesh.topology.index_map(domain.dim - 1).size_local
-    facets = domain.facet_tags.find(forms.lithium_tag)
-    facets = facets[facets < owned].astype(np.int32)
-    domain.mesh.topology.create_connectivity(domain.dim - 1, domain.dim)
-    found = fem.compute_integration_domains(fem.IntegralType.exterior_facet, domain.mesh.topology, facets)
-    corners, size = facet_corners(domain, np.asarray(found).reshape(-1, 2))
+    u = forms.u
+    corners, size = facet_corners(forms.domain, forms.lithium)
     dofs = u.ions.dofs_of_vertices(u.c_e.function_space)
-    wet = (dofs[corners] >= 0).all(axis=1)
     share = np.zeros(int(corners.max(initial=-1)) + 1)
-    np.add.at(share, corners[wet], (size[wet] / corners.shape[1])[:, None])
+    np.add.at(share, corners, (size / corners.shape[1])[:, None])
     vertices = np.flatnonzero(share)
     return dofs[vertices].astype(np.int32), share[vertices]
 
