@@ -834,7 +834,7 @@ def _write_gif(pictures: Sequence[np.ndarray], scales: Sequence[Scale], path: Pa
 
 
 def _palette(pictures: Sequence[np.ndarray], scales: Sequence[Scale]) -> Any:
-    """256 colours for all pictures: greys of the lettering, the colour scales, the rest for shades."""
+    """256 colours for all pictures: greys of the lettering, the colour scales, what fills areas, shades."""
     from matplotlib import colormaps
     from PIL import Image
 
@@ -842,13 +842,18 @@ def _palette(pictures: Sequence[np.ndarray], scales: Sequence[Scale]) -> Any:
     maps = sorted({scale.colours for scale in scales})
     even = np.linspace(0, 1, max(2, 140 // max(1, len(maps))))
     exact = [(255 * colormaps[name](even)[:, :3]).round().astype(np.uint8) for name in maps]
-    chosen = np.concatenate([greys, *exact])[:256]
     step = max(1, len(pictures) // 8)
     sample = np.concatenate([picture[::2, ::2].reshape(-1, 3) for picture in pictures[::step]])
+    plain, count = np.unique(sample, axis=0, return_counts=True)
+    plain = plain[np.argsort(-count)[:8]]  # white among them
+    chosen = np.concatenate([greys, plain, *exact])[:256]
     colours = np.unique(sample // 4 * 4 + 2, axis=0)  # each counts once, however much of it is seen
     if len(chosen) < 256:
         few = Image.fromarray(colours[None]).quantize(256 - len(chosen), Image.Quantize.MEDIANCUT, kmeans=2)
-        chosen = np.concatenate([chosen, np.array(few.getpalette(), np.uint8).reshape(-1, 3)])[:256]
+        shades = np.array(few.getpalette(), np.uint8).reshape(-1, 3)
+        apart = np.abs(shades[:, None].astype(int) - plain[None]).max(axis=2).min(axis=1)
+        # Pillow looks colours up in steps of four and might take the neighbour of a plain colour instead
+        chosen = np.concatenate([chosen, shades[apart > 8]])[:256]
     palette = Image.new("P", (1, 1))
     palette.putpalette(chosen.tobytes())
     return palette

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..field_files import ELECTROLYTE, SOLID, SURFACE, FieldMesh, Snapshot
-from .cutaway import Layer, backdrop, shared_limits, write_animation, write_pictures
+from .cutaway import Frame, Layer, backdrop, shared_limits, write_animation, write_pictures
+from .sections import ribbon, write_section_animation, write_sections
 
 MOST_MOMENTS = 8
 """Drawn side by side; an animation has all."""
@@ -29,6 +30,7 @@ COLOURS = {SOL: "viridis", CURRENT: "plasma", SALT: "GnBu"}
 
 _BEYOND = 0.03  # share of the surface at either end of its currents that the scale leaves out: sharp corners
 _SHOWN = {CURRENT: "Anodic reaction current density [A.m-2]"}  # what stands beside the bar, if not the name
+_RIBBON = 0.012  # width of a surface drawn in the plane, of the longest side of the picture
 _SOLID, _CONDUCTOR = "#c9ced5", "#6f7883"
 
 
@@ -44,6 +46,8 @@ def write_state_pictures(
     pixels: tuple[int, int] = (480, 480),
 ) -> dict[str, list[Path]]:
     """Write one PNG for each quantity with all moments, up to eight (the first, the last, some between).
+
+    In 3D a corner is cut away; meshes in the plane are drawn as they are.
 
     Parameters
     ----------
@@ -73,7 +77,7 @@ def write_state_pictures(
     Raises
     ------
     InputError
-        No moments, a quantity that is not known, a mesh in the plane, or what :mod:`.cutaway` refuses.
+        No moments, a quantity that is not known, or what :mod:`.cutaway` and :mod:`.sections` refuse.
     """
     if not snapshots:
         raise InputError("there are no moments to draw", field="snapshots", remedy="Keep fields at moments")
@@ -87,15 +91,18 @@ def write_state_pictures(
         )
     folder.mkdir(parents=True, exist_ok=True)
     place: dict[str, Any] = {"through": through, "collector_low": collector_low}
+    place["outline"] = _outline(snapshots[0].meshes.values())
+    flat = snapshots[0].meshes[SOLID].kind == "triangle"
+    draw = write_sections if flat else write_pictures
+    animate = write_section_animation if flat else write_animation
     written = {}
     for name in quantities:
         style = _style(name, snapshots)
-        frames = [(moment_title(s), _LAYERS[name](s, style)) for s in snapshots]
+        frames: list[Frame] = [(moment_title(s), _LAYERS[name](s, style)) for s in snapshots]
         chosen = [frames[k] for k in evenly(len(frames), MOST_MOMENTS)]
-        place["outline"] = _outline(snapshots[0].meshes.values())
-        paths = [write_pictures(chosen, folder / f"{FILES[name]}.png", pixels=pixels, **place)]
+        paths = [draw(chosen, folder / f"{FILES[name]}.png", pixels=pixels, **place)]
         if animation and len(frames) > 1:
-            paths.append(write_animation(frames, folder / f"{FILES[name]}.gif", seconds, **place))
+            paths.append(animate(frames, folder / f"{FILES[name]}.gif", seconds, **place))
         written[name] = paths
     return written
 
@@ -167,9 +174,12 @@ def _lithium(snapshot: Snapshot, style: Mapping[str, Any]) -> list[Layer]:
 
 
 def _reaction(snapshot: Snapshot, style: Mapping[str, Any]) -> list[Layer]:
-    mesh = snapshot.meshes[SURFACE]
-    on_surface = Layer(mesh.points, mesh.cells, snapshot.values[SURFACE][CURRENT], _SHOWN[CURRENT], **style)
-    return [*_solids(snapshot), on_surface]
+    mesh, values = snapshot.meshes[SURFACE], snapshot.values[SURFACE][CURRENT]
+    points, cells = mesh.points, mesh.cells
+    if mesh.kind == "line":
+        width = _RIBBON * float(np.ptp(_outline(snapshot.meshes.values()), axis=0).max())
+        points, cells, values = ribbon(points, cells, values, width)
+    return [*_solids(snapshot), Layer(points, cells, values, _SHOWN[CURRENT], **style)]
 
 
 def _salt(snapshot: Snapshot, style: Mapping[str, Any]) -> list[Layer]:
