@@ -172,10 +172,15 @@ class FieldFiles:
         InputError
             A file is missing or damaged.
         """
-        meshes = self.fields.meshes
-        if meshes is None:
-            return []
-        return [self._read(name, time, meshes) for name, time in self.moments]
+        meshes, found, error = self.fields.meshes, [], None
+        if meshes is not None:
+            try:
+                found = [self._read(name, time, meshes) for name, time in self.moments]
+            except InputError as caught:
+                error = caught
+        if error := self.fields.comm.bcast(error, root=0):
+            raise error
+        return found
 
     def _read(self, name: str, time: float, meshes: Mapping[str, FieldMesh]) -> Snapshot:
         values = {}

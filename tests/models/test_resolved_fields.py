@@ -374,7 +374,16 @@ try:
     files.keep("..", 2.0)
 except here.InputError:
     pass
+next(Path(sys.argv[2]).glob("*_solid.vtu")).rename(Path(sys.argv[2]) / "away") if comm.rank == 0 else None
+for call in (files.snapshots, lambda: files.restore(["now"], [1.0])):
+    try:
+        call()
+    except here.InputError as error:
+        assert "now" in str(error)
+    else:
+        raise AssertionError
 if comm.rank == 0:
+    (Path(sys.argv[2]) / "away").rename(Path(sys.argv[2]) / "now_solid.vtu")
     print("VALUES", *(repr(float(v)) for v in (*table.number, *table.area, *table.current)))
 """
 
