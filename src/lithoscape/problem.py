@@ -9,7 +9,7 @@ from this one statement; no solver knows a model and no model knows a solver.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -94,6 +94,12 @@ class Assembly(Protocol):
 
     def condensed(self, rate: float) -> list[np.ndarray]:
         """As :meth:`tangent`, for a preconditioner: as if the "smooth" block had been solved for, roughly."""
+
+    def currents(self, changes: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+        """Reaction rates at nodes for the present unknowns, or linearly continued by ``changes`` of them."""
+
+    def settle(self, currents: Sequence[np.ndarray]) -> None:
+        """Move unknowns at nodes so that reaction rates are these, where that takes little."""
 
 
 @dataclass(frozen=True)

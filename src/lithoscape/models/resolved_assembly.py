@@ -27,7 +27,7 @@ C_E, PHI_E, PHI_S, PHI_N, C_S = 0, 1, 2, 3, 4
 """Numbers of the unknowns; active phases follow from C_S on."""
 
 _NEAR, _STEEP, _SETTLING = 0.03, 5.0, 12
-"""How far surfaces are moved at most [stoichiometry]; slope of the potential from which they are [V]; trials."""
+"""Farthest that surfaces are moved [stoichiometry]; slope of the potential from which they are [V]; trials."""
 
 Block = tuple[int, int, np.ndarray, np.ndarray]
 
@@ -279,13 +279,13 @@ class ResolvedAssembly:
             x = first = values[s.c_s] / material.c_max
             phi = self.u.phi_s.x.array[s.phi_s] - self.u.phi_e.x.array[s.ions]
             c_e = self.u.c_e.x.array[s.ions]
-            far, steepest = None, np.zeros(x.size)
-            for _ in range(_SETTLING):
+            far, gap, steepest = np.zeros(x.size, bool), np.zeros(x.size), np.zeros(x.size)
+            for trial in range(_SETTLING):
                 ocp = terms.guarded_ocp(material, x + 1j * TINY, guard=terms.SURFACE_GUARD)
                 i0 = terms.guarded_exchange_current(material, c_e, x, self.T, guard=terms.SURFACE_GUARD)
                 eta = 2 * V * np.arcsinh(i / np.maximum(2 * i0, 1e-300))
                 gap = phi - eta - ocp.real
-                far = np.abs(gap) > V if far is None else far
+                far = np.abs(gap) > V if trial == 0 else far
                 if not far.any():
                     break
                 slope = np.minimum(ocp.imag / TINY, -_STEEP)

@@ -119,6 +119,7 @@ class System:
 
     def add(self, update: np.ndarray, factor: float = 1.0) -> None:
         """Add a scaled update (owned part) to the fields and refresh ghosts."""
+        own, before = self.problem.assembly, self.get()
         for i, f in enumerate(self.functions):
             part = update[self.offsets[i] : self.offsets[i + 1]]
             unknown = self.problem.unknowns[i]
@@ -126,6 +127,29 @@ class System:
             f.x.scatter_forward()
             if unknown.limits is not None:
                 np.clip(f.x.array, *unknown.limits, out=f.x.array)
+        if own is not None:
+            after = self.get()
+            self.set(before)
+            currents = own.currents([b - a for a, b in zip(before, after, strict=True)])
+            self.set(after)
+            self._settle(currents)
+
+    def predict(self, now: list[np.ndarray], predicted: list[np.ndarray]) -> None:
+        """Put extrapolated fields into place, with reactions that follow on those of ``now``."""
+        own = self.problem.assembly
+        if own is None:
+            self.set(predicted)
+            return
+        self.set(now)
+        currents = own.currents()
+        self.set(predicted)
+        self._settle(currents)
+
+    def _settle(self, currents: list[np.ndarray]) -> None:
+        assert self.problem.assembly is not None
+        self.problem.assembly.settle(currents)
+        for f in self.functions:
+            f.x.scatter_forward()
 
     def functional(self, name: str) -> float:
         """Value of a functional of the problem, summed over ranks."""

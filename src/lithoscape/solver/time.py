@@ -160,7 +160,7 @@ class Stepper:
         return Attempt(state, self._error(state, past, predicted, f), result)
 
     def _start(self, past: tuple[State, ...], f: _Formula, predicted: list[np.ndarray]) -> None:
-        self.system.set(predicted)
+        self.system.predict(past[0].fields, predicted)
         for k, closure in enumerate(self.system.problem.closures):
             closure.state[:] = past[0].internal[k]
             closure.flux.x.array[:] = _combine(f.weights, [s.fluxes[k] for s in past])
