@@ -39,13 +39,14 @@ _KINDS = {"current": "current", "rest": "current", "voltage": "voltage", "power"
 class Moment:
     """A time to land on: ``after`` seconds into a step, or its "start" or "end".
 
-    ``cycle`` and ``step`` count from 0 as in the protocol.
+    ``cycle`` and ``step`` count from 0 as in the protocol. One that is ``optional`` is not missed.
     """
 
     name: str
     cycle: int
     step: int
     after: float | str
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Simulation:
             if isinstance(result, Outcome):
                 return result
             history = result
-            for moment in self._pending(turn):
+            for moment in (m for m in self._pending(turn) if not m.optional):
                 self.warnings.append(f"{turn.spec.text!r} ended before the moment {moment.name!r}")
             self.cursor = _Cursor(self.cursor.turn + 1, accepted=self.cursor.accepted)
             self._save(history)

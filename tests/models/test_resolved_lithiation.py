@@ -54,8 +54,9 @@ def test_particles_have_their_volume_depth_and_lithiation() -> None:
     assert table.volume == pytest.approx([16e-12, 16e-12], rel=1e-12, abs=0)
     assert table.depth == pytest.approx([0.75, 0.25])
     assert table.mean == pytest.approx([0.35, 0.65])
-    assert table.lowest == pytest.approx([0.2 + 0.6 / 48, 0.5 + 0.6 / 48])
-    assert table.highest == pytest.approx([0.5 - 0.6 / 48, 0.8 - 0.6 / 48])
+    assert table.spread == pytest.approx([0.3 / 12**0.5, 0.3 / 12**0.5])
+    assert table.lowest == pytest.approx([0.2, 0.5])
+    assert table.highest == pytest.approx([0.5, 0.8])
 
 
 def test_without_numbers_a_phase_is_one_particle() -> None:
@@ -70,7 +71,7 @@ def test_profile_and_histogram() -> None:
     depth, mean, spread = found.profile(4)
     assert depth == pytest.approx([0.125, 0.375, 0.625, 0.875])
     assert mean == pytest.approx([0.725, 0.575, 0.425, 0.275])  # from the separator down
-    assert spread == pytest.approx(0.15 / 12**0.5, rel=0.05)
+    assert spread == pytest.approx(0.15 / 12**0.5, rel=1e-9)
     edges, share = found.histogram(10)
     assert edges[[0, -1]].tolist() == [0, 1]
     assert share.sum() == pytest.approx(1)

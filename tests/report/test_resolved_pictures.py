@@ -117,7 +117,7 @@ def test_all_pictures_are_written_with_one_scale_each(
 def test_an_animation_has_all_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_MOMENTS", 1)
     series = [snapshot(f"{k}", 60.0 * k, 0.2 + 0.1 * k) for k in range(3)]
-    found = write_state_pictures(series, tmp_path, quantities=[SALT], pixels=(160, 160), animation=True)
+    found = write_state_pictures(series, tmp_path, quantities=[SALT], pixels=(160, 160), animation="gif")
     assert [path.name for path in found[SALT]] == [f"electrolyte_concentration{s}" for s in (".png", ".gif")]
     with Image.open(found[SALT][1]) as image:
         assert image.n_frames == 3

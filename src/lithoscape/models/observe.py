@@ -10,12 +10,15 @@ import dolfinx_solver  # noqa: F401
 import numpy as np
 import ufl
 from dolfinx import fem, la
+from dolfinx.mesh import entities_to_geometry
 from mpi4py import MPI
 
 from ..constants import FARADAY
 from ..errors import InputError
+from ..mesh.domain import Domain
 from ..problem import Problem
 from .particle import ParticleClass
+from .resolved import COLLECTOR
 
 
 class Lithiation:
@@ -107,14 +110,16 @@ class ParticleTable:
         [m3] ([m2] in 2D).
     depth:
         Distance of its middle from the separator, as a share of the electrode's thickness.
-    mean, lowest, highest:
-        State of lithiation c_s / c_max: volume mean, and the extremes of its cells.
+    mean, spread, lowest, highest:
+        State of lithiation c_s / c_max: volume mean, standard deviation within the particle, and the extremes
+        of its nodes.
     """
 
     number: np.ndarray
     volume: np.ndarray
     depth: np.ndarray
     mean: np.ndarray
+    spread: np.ndarray
     lowest: np.ndarray
     highest: np.ndarray
 
@@ -129,15 +134,23 @@ class ResolvedLithiation:
     materials:
         Active phase -> c_max [mol/m3].
     axis, separator_high:
-        Coordinate of the mesh through the electrode, and whether the separator is at its high end.
+        Coordinate of the mesh through the electrode, and whether the separator is at its high end; without
+        them found from where the collector is, see :func:`orientation`.
 
     Particles are those of ``domain.cell_data["particle"]``; without that every active phase counts as one.
     """
 
     def __init__(
-        self, problem: Problem, materials: Mapping[str, float], axis: int = 0, separator_high: bool = True
+        self,
+        problem: Problem,
+        materials: Mapping[str, float],
+        axis: int | None = None,
+        separator_high: bool | None = None,
     ) -> None:
         domain = problem.domain
+        found = orientation(domain) if axis is None or separator_high is None else (0, True)
+        axis = found[0] if axis is None else axis
+        separator_high = found[1] if separator_high is None else separator_high
         self.comm, dim = domain.comm, domain.dim
         owned = domain.mesh.topology.index_map(dim).size_local
         corners = domain.mesh.geometry.x[domain.mesh.geometry.dofmaps[0]][:, :, :dim]
@@ -170,39 +183,53 @@ class ResolvedLithiation:
         self.comm.Allreduce(sent, got, op=how)
         return got
 
+    def corners(self) -> np.ndarray:
+        """State of lithiation at the corners of every active cell of this process, (cells, corners)."""
+        return np.concatenate([f.x.array[dofs] / c_max for f, dofs, c_max in self.phases])
+
     def cells(self) -> np.ndarray:
         """State of lithiation at the middle of every active cell of this process."""
-        parts = [f.x.array[dofs].mean(axis=1) / c_max for f, dofs, c_max in self.phases]
-        return np.concatenate(parts)
+        return self.corners().mean(axis=1)
 
     def mean(self) -> float:
         """Mean state of lithiation of all active material."""
         totals = self._reduce(np.array([self.volume @ self.cells(), self.volume.sum()]))
         return float(totals[0] / totals[1])
 
+    def spread(self) -> float:
+        """Standard deviation of the state of lithiation over all active material."""
+        corners = self.corners()
+        weights = (np.ones(len(corners)), corners.mean(axis=1), _mean_square(corners))
+        volume, first, second = self._reduce(np.array([self.volume @ w for w in weights]))
+        return float(_deviation(volume, first, second))
+
     def particles(self) -> ParticleTable:
         """Every particle."""
-        x, n = self.cells(), self.size
-        sums = [np.bincount(self.label, self.volume * w, n) for w in (1.0, self.depth, x)]
-        volume, depth, mean = self._reduce(np.array(sums))
+        corners, n = self.corners(), self.size
+        x = corners.mean(axis=1)
+        weights = (1.0, self.depth, x, _mean_square(corners))
+        sums = [np.bincount(self.label, self.volume * w, n) for w in weights]
+        volume, depth, mean, square = self._reduce(np.array(sums))
         low, high = np.full(n, np.inf), np.full(n, -np.inf)
-        np.minimum.at(low, self.label, x)
-        np.maximum.at(high, self.label, x)
+        np.minimum.at(low, self.label, corners.min(axis=1))
+        np.maximum.at(high, self.label, corners.max(axis=1))
         low, high = self._reduce(low, MPI.MIN), self._reduce(high, MPI.MAX)
         there = np.flatnonzero(volume > 0)
         v = volume[there]
-        return ParticleTable(there, v, depth[there] / v, mean[there] / v, low[there], high[there])
+        return ParticleTable(
+            there, v, depth[there] / v, mean[there] / v, _deviation(v, mean[there], square[there]),
+            low[there], high[there],
+        )  # fmt: skip
 
     def profile(self, slabs: int = 20) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Middle of every slab of depth, volume mean and standard deviation of what lies in it."""
-        x = self.cells()
+        corners = self.corners()
         slab = np.minimum((self.depth * slabs).astype(np.int64), slabs - 1)
-        sums = [np.bincount(slab, self.volume * w, slabs) for w in (np.ones_like(x), x, x * x)]
+        weights = (np.ones(len(corners)), corners.mean(axis=1), _mean_square(corners))
+        sums = [np.bincount(slab, self.volume * w, slabs) for w in weights]
         volume, first, second = self._reduce(np.array(sums))
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = first / volume
-            spread = np.sqrt(np.maximum(second / volume - mean**2, 0.0))
-        return (np.arange(slabs) + 0.5) / slabs, mean, spread
+            return (np.arange(slabs) + 0.5) / slabs, first / volume, _deviation(volume, first, second)
 
     def histogram(self, bins: int = 50) -> tuple[np.ndarray, np.ndarray]:
         """Edges from 0 to 1, and the share of active volume between them; the ends hold what is outside."""
@@ -210,3 +237,50 @@ class ResolvedLithiation:
         place = np.clip((self.cells() * bins).astype(np.int64), 0, bins - 1)
         share = self._reduce(np.bincount(place, self.volume, bins))
         return edges, share / share.sum()
+
+
+def orientation(domain: Domain) -> tuple[int, bool]:
+    """Coordinate through the electrode, and whether the separator is at its high end.
+
+    The collector is a plane: the coordinate in which its facets do not differ is the one.
+
+    Raises
+    ------
+    InputError
+        No boundary of the collector, or one that is no plane across a coordinate.
+    """
+    name = next((n for n in COLLECTOR if n in domain.boundaries), None)
+    if name is None:
+        raise InputError(
+            "the mesh lacks a boundary", field="boundary", value=list(domain.boundaries),
+            remedy=f"Name one of its ends {COLLECTOR[0]!r}",
+        )  # fmt: skip
+    d = domain.dim
+    facets = domain.facet_tags.indices[np.isin(domain.facet_tags.values, domain.boundary(name))]
+    domain.mesh.topology.create_connectivity(d - 1, d)
+    nodes = np.unique(entities_to_geometry(domain.mesh, d - 1, facets.astype(np.int32)))
+    x = domain.mesh.geometry.x[:, :d]
+    ends = np.full((4, d), -np.inf)
+    for row, values in ((0, x[nodes]), (2, x)):
+        if len(values):
+            ends[row : row + 2] = -values.min(axis=0), values.max(axis=0)
+    domain.comm.Allreduce(MPI.IN_PLACE, ends, op=MPI.MAX)
+    low, high, bottom, top = -ends[0], ends[1], -ends[2], ends[3]
+    axis = int(np.argmin((high - low) / (top - bottom)))
+    if not high[axis] - low[axis] <= 1e-6 * (top - bottom)[axis]:
+        raise InputError(
+            "the collector is no plane across a coordinate", field="boundary", value=name,
+            remedy="Give axis and separator_high",
+        )  # fmt: skip
+    return axis, bool(low[axis] - bottom[axis] < top[axis] - high[axis])
+
+
+def _mean_square(corners: np.ndarray) -> np.ndarray:
+    """Mean of the square of a linear function over simplices with these values at the corners."""
+    n = corners.shape[1]
+    return np.asarray(((corners**2).sum(axis=1) + corners.sum(axis=1) ** 2) / (n * (n + 1)))
+
+
+def _deviation(volume: Any, first: Any, second: Any) -> Any:
+    """Standard deviation from integrals of 1, x and x^2."""
+    return np.sqrt(np.maximum(second / volume - (first / volume) ** 2, 0.0))

@@ -27,7 +27,7 @@ C_E, PHI_E, PHI_S, PHI_N, C_S = 0, 1, 2, 3, 4
 """Numbers of the unknowns; active phases follow from C_S on."""
 
 _NEAR, _STEEP, _SETTLING = 0.03, 5.0, 12
-"""Farthest that surfaces are moved [stoichiometry]; slope of the potential from which they are [V]; trials."""
+"""Farthest that surfaces are moved, slope of the potential from which they are [V], trials."""
 
 Block = tuple[int, int, np.ndarray, np.ndarray]
 

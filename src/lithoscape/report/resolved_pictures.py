@@ -2,7 +2,7 @@
 
 Moments side by side, a corner cut away, one colour scale for each quantity::
 
-    write_state_pictures(files.snapshots(), folder / "pictures", animation=True)
+    write_state_pictures(files.snapshots(), folder / "pictures", animation="gif")
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def write_state_pictures(
     quantities: Sequence[str] = tuple(FILES),
     through: int = 0,
     collector_low: bool = True,
-    animation: bool = False,
+    stills: Sequence[str] | None = None,
+    animation: str = "none",
     seconds: float = 6.0,
     pixels: tuple[int, int] = (480, 480),
 ) -> dict[str, list[Path]]:
@@ -62,8 +63,10 @@ def write_state_pictures(
         Axis of the coordinates across the electrode.
     collector_low:
         Whether the collector is where that coordinate is lowest.
+    stills:
+        Names of the moments that the pictures show; without them all.
     animation:
-        Whether to write a GIF of all moments beside each picture.
+        "gif" or "mp4": whether to write a film of all moments beside each picture, and as what.
     seconds:
         How long an animation is [s].
     pixels:
@@ -99,10 +102,11 @@ def write_state_pictures(
     for name in quantities:
         style = _style(name, snapshots)
         frames: list[Frame] = [(moment_title(s), _LAYERS[name](s, style)) for s in snapshots]
-        chosen = [frames[k] for k in evenly(len(frames), MOST_MOMENTS)]
+        shown = [f for f, s in zip(frames, snapshots, strict=True) if stills is None or s.name in stills]
+        chosen = [(shown or frames)[k] for k in evenly(len(shown or frames), MOST_MOMENTS)]
         paths = [draw(chosen, folder / f"{FILES[name]}.png", pixels=pixels, **place)]
-        if animation and len(frames) > 1:
-            paths.append(animate(frames, folder / f"{FILES[name]}.gif", seconds, **place))
+        if animation != "none" and len(frames) > 1:
+            paths.append(animate(frames, folder / f"{FILES[name]}.{animation}", seconds, **place))
         written[name] = paths
     return written
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from mpi4py import MPI
 
-from ..constants import MILLIAMPERE_HOUR_PER_CM2
+from ..constants import HOUR, MILLIAMPERE_HOUR_PER_CM2
 from ..errors import InputError
 from ..instruments.gauge_volume import GaugeMap
 from ..materials import MaterialSet, change, get_electrolyte, get_set
@@ -16,15 +17,21 @@ from ..mesh.cad import CrackedCell, cracked_cell
 from ..mesh.domain import Domain
 from ..mesh.structured import Layer, layered_cell
 from ..models.cell import cell_from_set, open_region, porous_region
-from ..models.homogenised import HomogenisedCell
+from ..models.homogenised import HomogenisedCell, homogenised
+from ..models.resolved import ResolvedCell, resolved
+from ..problem import Problem
 from ..protocol import Base, Sequence, check_protocol, parse_protocol
 from ..simulate import Moment
 from ..specification import relocated
-from .schema import Cracked, Scenario, Transport
+from .microstructure import Microstructure, Progress, microstructure, shared_mesh
+from .phases import active_phases, resolved_cell, roles
+from .schema import Cracked, Layered, Resolved, Scenario, Transport
 from .start import check_start
 
-Geometry = CrackedCell | tuple[Layer, ...]
+Geometry = CrackedCell | tuple[Layer, ...] | Microstructure
 UM = 1e-6
+FRAME = "frame "
+"""Beginning of the names of moments that are kept for a film only."""
 SLACK = 0.5
 """How far beyond the set's voltage limits a protocol may go before it is refused [V]."""
 
@@ -36,7 +43,7 @@ class Plan:
     scenario: Scenario
     materials: MaterialSet
     geometry: Geometry
-    cell: HomogenisedCell
+    cell: HomogenisedCell | ResolvedCell
     sequence: Sequence
     base: Base
     moments: tuple[Moment, ...]
@@ -46,16 +53,35 @@ class Plan:
 
     def mesh(self, comm: MPI.Comm = MPI.COMM_WORLD) -> Domain:
         """Mesh the geometry."""
+        return self._mesh(comm, None, None)[0]
+
+    def problem(
+        self, comm: MPI.Comm = MPI.COMM_WORLD, kept: Path | None = None, progress: Progress | None = None
+    ) -> tuple[Problem, list[str]]:
+        """Mesh the geometry and state the equations on it; what the mesh lost, in words.
+
+        ``kept`` is where the mesh of a microstructure is written to, or read from if it is there.
+        """
+        made, notes = self._mesh(comm, kept, progress)
+        if isinstance(self.cell, ResolvedCell):
+            return resolved(made, self.cell), notes
+        return homogenised(made, self.cell), notes
+
+    def _mesh(self, comm: MPI.Comm, kept: Path | None, progress: Progress | None) -> tuple[Domain, list[str]]:
+        if isinstance(self.geometry, Microstructure):
+            return shared_mesh(self.geometry, kept, comm, progress)
         if isinstance(self.geometry, CrackedCell):
-            return cracked_cell(self.geometry, comm=comm)
+            return cracked_cell(self.geometry, comm=comm), []
         g = self.scenario.geometry
-        assert not isinstance(g, Cracked)
+        assert isinstance(g, Layered)
         lateral = [(w * UM, g.lateral_cells) for w in g.lateral_um]
-        return layered_cell(self.geometry, lateral=lateral, comm=comm)
+        return layered_cell(self.geometry, lateral=lateral, comm=comm), []
 
 
-def build_plan(scenario: Scenario) -> Plan:
+def build_plan(scenario: Scenario, folder: Path | None = None) -> Plan:
     """Resolve materials, geometry, protocol and instruments, and check that they fit together.
+
+    Files that the scenario names are relative to ``folder`` (default: the working one).
 
     Raises
     ------
@@ -64,6 +90,15 @@ def build_plan(scenario: Scenario) -> Plan:
     """
     materials, geometry = _materials(scenario)
     base = _base(scenario)
+    cell: HomogenisedCell | ResolvedCell
+    if isinstance(scenario.geometry, Resolved):
+        cell = resolved_cell(scenario, materials, base.c_rate_current_density)
+        geometry = microstructure(
+            scenario.geometry, folder or Path(), materials.separator.thickness,
+            next(iter(active_phases(cell))), roles(cell),
+        )  # fmt: skip
+    else:
+        cell = _cell(scenario, materials, base)
     sequence = parse_protocol([_plain(entry) for entry in scenario.protocol])
     low, high = materials.voltage_limits
     check_protocol(sequence, (low - SLACK, high + SLACK), base)
@@ -72,10 +107,8 @@ def build_plan(scenario: Scenario) -> Plan:
     if not materials.is_half_cell:
         surface += materials.negative.thickness  # type: ignore[union-attr]
     gauge = _gauge(scenario, materials, geometry)
-    cell = _cell(scenario, materials, base)
-    return Plan(
-        scenario, materials, geometry, cell, sequence, base, _moments(scenario, sequence), gauge, surface
-    )
+    moments = (*_moments(scenario, sequence), *_frames(scenario, sequence, base))
+    return Plan(scenario, materials, geometry, cell, sequence, base, moments, gauge, surface)
 
 
 def _materials(scenario: Scenario) -> tuple[MaterialSet, Geometry]:
@@ -148,6 +181,8 @@ def _geometry(scenario: Scenario, m: MaterialSet, thickness: float) -> Geometry:
             thickness, m.separator.thickness, g.half_width_um * UM, g.crack.width_um * UM,
             g.crack.bottom_width_um * UM, g.crack.depth_um * UM, g.cell_size_um * UM, g.refinement,
         )  # fmt: skip
+    if isinstance(g, Resolved):
+        return ()  # the caller fills it in, once it knows the phases
     layers = [
         Layer("separator", m.separator.thickness, max(4, g.cells // 2), g.clustering),
         Layer("positive", thickness, g.cells, g.clustering),
@@ -209,7 +244,7 @@ def _cell(scenario: Scenario, m: MaterialSet, base: Base) -> HomogenisedCell:
 
 def _dimension(scenario: Scenario) -> int:
     g = scenario.geometry
-    return 2 if isinstance(g, Cracked) else 1 + len(g.lateral_um)
+    return 1 + len(g.lateral_um) if isinstance(g, Layered) else 2
 
 
 def _moments(scenario: Scenario, sequence: Sequence) -> tuple[Moment, ...]:
@@ -231,6 +266,25 @@ def _moments(scenario: Scenario, sequence: Sequence) -> tuple[Moment, ...]:
         after = m.at if m.at is not None else 60.0 * float(m.after_min or 0)
         moments.append(Moment(m.name, *place, after))
     return tuple(moments)
+
+
+def _frames(scenario: Scenario, sequence: Sequence, base: Base) -> list[Moment]:
+    """Times of the film of a resolved electrode, evenly over what the protocol can last."""
+    if not isinstance(scenario.geometry, Resolved) or scenario.output.animation == "none":
+        return []
+    lasting = []
+    for turn in sequence.turns():
+        step = turn.spec
+        limits = [stop.value for stop in step.stops if stop.quantity == "time"]
+        if step.kind == "current":
+            limits.append(1.2 * HOUR * base.c_rate_current_density / max(abs(step.setpoint(base)), 1e-9))
+        lasting.append((turn, min(limits, default=HOUR)))
+    pause = sum(time for _, time in lasting) / scenario.output.frames
+    return [
+        Moment(f"{FRAME}{turn.cycle + 1}.{turn.index + 1}.{k}", turn.cycle, turn.index, k * pause, True)
+        for turn, time in lasting
+        for k in range(1, 1 + int(time / pause))
+    ]
 
 
 def _gauge(scenario: Scenario, m: MaterialSet, geometry: Geometry) -> GaugeMap | None:

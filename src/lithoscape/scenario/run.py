@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,7 @@ from .. import checkpoint as store
 from .. import records
 from ..constants import FARADAY, HOUR
 from ..errors import InputError
-from ..fields import FieldMaps
-from ..instruments.gauge_volume import GaugeMap
-from ..models.homogenised import homogenised
-from ..models.observe import Lithiation
-from ..probe import BoxAverages
+from ..models.resolved import ResolvedCell
 from ..problem import Problem
 from ..report import Details, write_report
 from ..simulate import Options, Simulation, Solution
@@ -32,9 +29,12 @@ from ..validation.compare import compare
 from .build import Plan, build_plan
 from .load import Loaded
 from .log import RunLog
+from .observers import MOMENTS, HomogenisedObservers
+from .resolved_observers import FIELDS, PICTURES, ResolvedObservers
 
 CHECKPOINT = "checkpoint"
-MOMENTS = "moments.npz"
+MESH = "mesh.vtu"
+Observers = HomogenisedObservers | ResolvedObservers
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,15 @@ def run_scenario(
             "and as many ranks as before",
         )  # fmt: skip
     _make(folder)
-    problem = homogenised(plan.mesh(comm), plan.cell)
+    if not resume:
+        _start_anew(folder, comm)
+    problem, lost = plan.problem(comm, folder / MESH, progress)
     identity = f"{loaded.digest()} {problem.domain.digest()} {comm.size}"
-    landed = _landed(plan, folder, identity, comm) if resume else _start_anew(folder, comm)
-    observers = _Observers(plan, problem, folder)
+    landed = _landed(plan, folder, identity, comm) if resume else frozenset()
+    observers = _observers(plan, problem, folder)
     log = _log(loaded, folder, problem, resume)
+    for note in lost:
+        log.line(f"mesh: {note}")
 
     def watched(fraction: float, text: str) -> None:
         log.progress(fraction, text)
@@ -86,10 +90,16 @@ def run_scenario(
     observers.start(simulation)
     observers.restore(landed)
     solution = simulation.run(resume=resume)
-    observers.close()
+    solution.statistics["warnings"][:0] = lost
     result = _write(loaded, plan, case, folder, problem, observers, solution)
     log.end(result.solution.record, solution.outcome, solution.statistics)
     return result
+
+
+def _observers(plan: Plan, problem: Problem, folder: Path) -> Observers:
+    if isinstance(plan.cell, ResolvedCell):
+        return ResolvedObservers(plan, problem, folder)
+    return HomogenisedObservers(plan, problem, folder)
 
 
 def _log(loaded: Loaded, folder: Path, problem: Problem, resume: bool) -> RunLog:
@@ -108,7 +118,7 @@ def prepare(loaded: Loaded) -> tuple[Plan, Case | None]:
     InputError
         Whatever does not fit, by its key in the scenario file.
     """
-    return build_plan(loaded.scenario), _case(loaded)
+    return build_plan(loaded.scenario, loaded.path.parent), _case(loaded)
 
 
 def _make(folder: Path) -> None:
@@ -125,13 +135,15 @@ def _make(folder: Path) -> None:
         )  # fmt: skip
 
 
-def _start_anew(folder: Path, comm: MPI.Comm) -> frozenset[str]:
-    """Remove what an earlier run left to resume from; nothing has landed."""
+def _start_anew(folder: Path, comm: MPI.Comm) -> None:
+    """Remove what an earlier run left to resume from."""
     if comm.rank == 0:
-        for file in (*folder.glob(f"{CHECKPOINT}.*of*.npz"), folder / MOMENTS, folder / "log.txt"):
+        earlier = [folder / name for name in (MOMENTS, MESH, "log.txt")]
+        for kept in (FIELDS, PICTURES):
+            shutil.rmtree(folder / kept, ignore_errors=True)
+        for file in (*folder.glob(f"{CHECKPOINT}.*of*.npz"), *earlier):
             file.unlink(missing_ok=True)
     comm.Barrier()
-    return frozenset()
 
 
 def _landed(plan: Plan, folder: Path, identity: str, comm: MPI.Comm) -> frozenset[str]:
@@ -139,68 +151,6 @@ def _landed(plan: Plan, folder: Path, identity: str, comm: MPI.Comm) -> frozense
     _, cursor, _ = store.read(folder / CHECKPOINT, comm, identity)
     done = {(t.cycle, t.index) for t in list(plan.sequence.turns())[: cursor["turn"]]}
     return frozenset({m.name for m in plan.moments if (m.cycle, m.step) in done} | set(cursor["landed"]))
-
-
-class _Observers:
-    """Probes and field maps of one run."""
-
-    def __init__(self, plan: Plan, problem: Problem, folder: Path) -> None:
-        self.plan, self.problem, self.folder = plan, problem, folder
-        self.comm = problem.domain.comm
-        self.lithiation = Lithiation(problem)
-        self.maps = FieldMaps(problem, self.lithiation, self._fields_file())
-        self.probes: dict[str, Callable[[], Any]] = {
-            "Mean state of lithiation": self.lithiation.mean,
-            "Lithium in solid [mol.m-2]": lambda: self.lithiation.lithium() / problem.area,
-        }
-        self.coordinates: dict[str, dict[str, Any]] = {}
-        self.gauge: GaugeMap | None = plan.gauge
-        self.signal: np.ndarray | None = None
-        if self.gauge is not None:
-            self._place_gauge(self.gauge)
-
-    def _fields_file(self) -> Path | None:
-        return self.folder / "fields.bp" if self.plan.scenario.output.fields and self.plan.moments else None
-
-    def _place_gauge(self, gauge: GaugeMap) -> None:
-        averages = BoxAverages(
-            self.problem.domain, self.lithiation.space, self.lithiation.active, gauge.boxes(self.plan.surface)
-        )
-        self.signal = averages.signal.reshape(gauge.shape)
-        name = "Gauge state of lithiation"
-        self.probes[name] = lambda: averages(self.lithiation.by_class()).reshape(gauge.shape)
-        self.coordinates[name] = {"depth": gauge.depths, "position": gauge.positions}
-
-    def start(self, simulation: Simulation) -> None:
-        """Probes that need the compiled system: salt and the lithium balance."""
-        system, area = simulation.system, self.problem.area
-        self.probes["Lithium in electrolyte [mol.m-2]"] = lambda: system.functional("salt") / area
-        simulation.probes = self.probes
-
-    def keep(self, name: str, time: float) -> None:
-        """Keep all fields at a moment, and a copy on disk for a resumed run."""
-        self.maps.keep(name, time)
-        if self.comm.rank == 0:
-            data = {label: np.array(rows) for label, rows in self.maps.values.items()}
-            labels = np.array([self.maps.moments, [repr(t) for t in self.maps.times]])
-            temporary = self.folder / f"{MOMENTS}.part"
-            with temporary.open("wb") as handle:
-                np.savez(handle, labels=labels, **data)  # type: ignore[arg-type]
-            temporary.replace(self.folder / MOMENTS)
-
-    def restore(self, landed: frozenset[str]) -> None:
-        """Moments that lie before the checkpoint; later ones come again."""
-        names, times, values = [], [], {}
-        if self.comm.rank == 0 and landed and (self.folder / MOMENTS).is_file():
-            with np.load(self.folder / MOMENTS) as data:
-                chosen = [k for k, name in enumerate(data["labels"][0]) if str(name) in landed]
-                names, times = ([str(label) for label in row[chosen]] for row in data["labels"])
-                values = {label: list(data[label][chosen]) for label in self.maps.values}
-        self.maps.restore(names, [float(t) for t in times], values)
-
-    def close(self) -> None:
-        """Finish files."""
-        self.maps.close()
 
 
 def _options(loaded: Loaded) -> Options:
@@ -218,7 +168,7 @@ def _write(
     case: Case | None,
     folder: Path,
     problem: Problem,
-    observers: _Observers,
+    observers: Observers,
     solution: Solution,
 ) -> RunResult:
     """Record, maps, comparison and report; rank 0 writes."""
@@ -229,11 +179,10 @@ def _write(
         for name in ("maps.nc", "comparison.json"):  # of an earlier run
             (folder / name).unlink(missing_ok=True)
         records.save(record, folder / "record.nc")
-    maps = observers.maps.dataset()
+    maps = observers.finish(record)
     if not root:
         return RunResult(folder, solution, None)
-    has_maps = bool(observers.maps.moments) and problem.domain.dim == 2
-    if has_maps:
+    if maps is not None:
         records.save(maps, folder / "maps.nc")
     rows = None if case is None else compare(record, case)
     (folder / "statistics.json").write_text(json.dumps(solution.statistics, indent=2) + "\n")
@@ -248,7 +197,7 @@ def _write(
         specification=loaded.scenario.model_dump(mode="json", exclude_none=True),
         notes=loaded.scenario.description,
     )
-    write_report(folder, record, maps if has_maps else None, rows, details)
+    write_report(folder, record, maps, rows, details)
     return RunResult(folder, Solution(record, solution.outcome, solution.statistics), rows)
 
 
@@ -263,13 +212,10 @@ def _mesh_facts(problem: Problem, digest: str) -> dict[str, Any]:
 
 
 def _record(
-    loaded: Loaded, plan: Plan, mesh_digest: str, observers: _Observers, solution: Solution
+    loaded: Loaded, plan: Plan, mesh_digest: str, observers: Observers, solution: Solution
 ) -> xr.Dataset:
     s = loaded.scenario
-    record = solution.record.copy()
-    if observers.signal is not None:
-        dims = ("depth", "position")
-        record["Gauge signal"] = (dims, observers.signal, {"units": "1"})
+    record = observers.annotated(solution.record)
     if record.sizes.get("time", 0):
         record["Lithium balance error"] = ("time", _balance(plan, record), {"units": "1"})
     steps = [
@@ -283,9 +229,6 @@ def _record(
         "status": solution.outcome.status,
         "message": solution.outcome.message,
         "steps": steps,
-        "gauge_groups": {}
-        if observers.gauge is None
-        else {k: list(v) for k, v in observers.gauge.groups.items()},
         "c_rate_A_m2": plan.base.c_rate_current_density,
         "capacity_A_h_m2": s.cell.capacity_mAh_cm2 * 10.0,
         "materials": plan.materials.name,
@@ -349,7 +292,7 @@ def rewrite_report(folder: Path, loaded: Loaded | None = None) -> Path:
     rows = None if case is None else compare(record, case)
     statistics = folder / "statistics.json"
     details = Details(
-        materials=None if loaded is None else build_plan(loaded.scenario).materials,
+        materials=None if loaded is None else build_plan(loaded.scenario, loaded.path.parent).materials,
         case=case,
         statistics=json.loads(statistics.read_text()) if statistics.is_file() else {},
     )

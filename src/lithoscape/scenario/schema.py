@@ -60,6 +60,80 @@ class Cracked(Strict):
     refinement: Annotated[float, Field(ge=1, le=20)] = Field(2.0, description="finer by this at the surface")
 
 
+class PhaseSpec(Strict):
+    """What one phase of a resolved microstructure is made of."""
+
+    material: str | None = Field(
+        None, description="active material: 'positive' (that of the set), or the name of another set"
+    )
+    initial_stoichiometry: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] | None = Field(
+        None, description="of an active phase; default: that of its set, or initial.state_of_lithiation"
+    )
+    conductivity_S_m: Positive | None = Field(
+        None, description="electronic; default: that of its set for an active phase, else no electrons"
+    )
+    porosity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        0.0, description="share of this phase that is electrolyte; 1 for open pores"
+    )
+    transport: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = Field(
+        None, description="eps/tau within this phase; default porosity^1.5"
+    )
+    wetted: Fraction = Field(1.0, description="share of its contact with active material that reacts")
+    double_layer_F_m2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
+Span = Annotated[list[Annotated[int, Field(ge=0)] | None], Field(min_length=2, max_length=2)]
+
+
+class ImageSpec(Strict):
+    """A labelled image of an electrode."""
+
+    file: str = Field(description="relative to the scenario file, or to the folder LITHOSCAPE_DATA names")
+    voxel_um: Micrometres | Annotated[list[Micrometres], Field(min_length=3, max_length=3)] | None = None
+    phases: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    crop: Annotated[list[Span], Field(max_length=3)] = Field(
+        default_factory=list, description="[start, stop] for pages, rows, columns; null: to the end"
+    )
+    through: Annotated[int, Field(ge=0, le=2)] | None = None
+    collector: Literal["low", "high"] | None = None
+    dataset: str | None = None
+
+
+class Resolved(Strict):
+    """Microstructure with every particle meshed: from a recipe, an image, or a mesh file."""
+
+    kind: Literal["resolved"]
+    recipe: str | None = Field(None, description="recipe file, relative to the scenario file")
+    recipe_changes: dict[str, Any] = Field(
+        default_factory=dict, description="keys laid over the recipe, such as size_um, seed or steps"
+    )
+    image: ImageSpec | None = None
+    mesh: str | None = Field(None, description="mesh file with named regions, relative to the scenario file")
+    reversed: bool = Field(
+        False, description="turn the electrode round, so that its collector side faces the separator"
+    )
+    cell_size_um: Micrometres | None = Field(None, description="cells at surfaces; default two voxels")
+    coarsest: Annotated[int, Field(ge=0, le=6)] = Field(3, description="how often cells double within phases")
+    separator_um: Micrometres | None = Field(None, description="default: that of the material set")
+    phases: Annotated[dict[str, PhaseSpec], Field(min_length=1)] = Field(
+        description="region -> what it is; the separator is that of the set unless it is given"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Resolved:
+        given = [name for name in ("recipe", "image", "mesh") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise PydanticCustomError(
+                "one_source", "a microstructure comes from one place",
+                {"remedy": "Give one of recipe, image, mesh"},
+            )  # fmt: skip
+        if self.recipe_changes and self.recipe is None:
+            raise PydanticCustomError(
+                "no_recipe", "there is no recipe to change", {"remedy": "Remove recipe_changes"}
+            )
+        return self
+
+
 class Transport(Strict):
     """Transport efficiency eps/tau of the porous electrode, through plane and in plane."""
 
@@ -176,7 +250,12 @@ class Output(Strict):
     """What to keep besides curves."""
 
     moments: list[MomentSpec] = Field(default_factory=list)
-    fields: bool = Field(True, description="write fields.bp for ParaView at the moments")
+    fields: bool = Field(True, description="write fields for ParaView at the moments")
+    pictures: bool = Field(True, description="draw cut-away pictures of a resolved electrode from its fields")
+    animation: Literal["none", "gif", "mp4"] = Field(
+        "none", description="film of the state of lithiation of a resolved electrode; mp4 needs ffmpeg"
+    )
+    frames: Annotated[int, Field(ge=2, le=500)] = Field(24, description="pictures of the film")
 
 
 class Solver(Strict):
@@ -196,7 +275,7 @@ class Scenario(Strict):
     title: str
     description: str = ""
     materials: Materials
-    geometry: Annotated[Layered | Cracked, Field(discriminator="kind")]
+    geometry: Annotated[Layered | Cracked | Resolved, Field(discriminator="kind")]
     electrode: Electrode = Electrode()
     cell: Cell
     initial: Initial | None = None

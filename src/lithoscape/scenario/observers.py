@@ -1,0 +1,94 @@
+"""What is watched and kept during the run of a homogenised cell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..fields import FieldMaps
+from ..instruments.gauge_volume import GaugeMap
+from ..models.observe import Lithiation
+from ..probe import BoxAverages
+from ..problem import Problem
+from ..simulate import Simulation
+from .build import Plan
+
+MOMENTS = "moments.npz"
+
+
+class HomogenisedObservers:
+    """Probes and field maps of a homogenised cell."""
+
+    def __init__(self, plan: Plan, problem: Problem, folder: Path) -> None:
+        self.plan, self.problem, self.folder = plan, problem, folder
+        self.comm = problem.domain.comm
+        self.lithiation = Lithiation(problem)
+        self.maps = FieldMaps(problem, self.lithiation, self._fields_file())
+        self.probes: dict[str, Callable[[], Any]] = {
+            "Mean state of lithiation": self.lithiation.mean,
+            "Lithium in solid [mol.m-2]": lambda: self.lithiation.lithium() / problem.area,
+        }
+        self.coordinates: dict[str, dict[str, Any]] = {}
+        self.gauge: GaugeMap | None = plan.gauge
+        self.signal: np.ndarray | None = None
+        if self.gauge is not None:
+            self._place_gauge(self.gauge)
+
+    def _fields_file(self) -> Path | None:
+        return self.folder / "fields.bp" if self.plan.scenario.output.fields and self.plan.moments else None
+
+    def _place_gauge(self, gauge: GaugeMap) -> None:
+        averages = BoxAverages(
+            self.problem.domain, self.lithiation.space, self.lithiation.active, gauge.boxes(self.plan.surface)
+        )
+        self.signal = averages.signal.reshape(gauge.shape)
+        name = "Gauge state of lithiation"
+        self.probes[name] = lambda: averages(self.lithiation.by_class()).reshape(gauge.shape)
+        self.coordinates[name] = {"depth": gauge.depths, "position": gauge.positions}
+
+    def start(self, simulation: Simulation) -> None:
+        """Probes that need the compiled system: salt and the lithium balance."""
+        system, area = simulation.system, self.problem.area
+        self.probes["Lithium in electrolyte [mol.m-2]"] = lambda: system.functional("salt") / area
+        simulation.probes = self.probes
+
+    def keep(self, name: str, time: float) -> None:
+        """Keep all fields at a moment, and a copy on disk for a resumed run."""
+        self.maps.keep(name, time)
+        if self.comm.rank == 0:
+            data = {label: np.array(rows) for label, rows in self.maps.values.items()}
+            labels = np.array([self.maps.moments, [repr(t) for t in self.maps.times]])
+            temporary = self.folder / f"{MOMENTS}.part"
+            with temporary.open("wb") as handle:
+                np.savez(handle, labels=labels, **data)  # type: ignore[arg-type]
+            temporary.replace(self.folder / MOMENTS)
+
+    def restore(self, landed: frozenset[str]) -> None:
+        """Moments that lie before the checkpoint; later ones come again."""
+        names, times, values = [], [], {}
+        if self.comm.rank == 0 and landed and (self.folder / MOMENTS).is_file():
+            with np.load(self.folder / MOMENTS) as data:
+                chosen = [k for k, name in enumerate(data["labels"][0]) if str(name) in landed]
+                names, times = ([str(label) for label in row[chosen]] for row in data["labels"])
+                values = {label: list(data[label][chosen]) for label in self.maps.values}
+        self.maps.restore(names, [float(t) for t in times], values)
+
+    def annotated(self, record: xr.Dataset) -> xr.Dataset:
+        """The record with what does not change in time, and the gauge's groups."""
+        record = record.copy()
+        if self.signal is not None:
+            record["Gauge signal"] = (("depth", "position"), self.signal, {"units": "1"})
+        groups = {} if self.gauge is None else {k: list(v) for k, v in self.gauge.groups.items()}
+        return record.assign_attrs(gauge_groups=json.dumps(groups))
+
+    def finish(self, record: xr.Dataset) -> xr.Dataset | None:
+        """Close files; the maps on rank 0 if there are any to draw (called by all ranks)."""
+        self.maps.close()
+        maps = self.maps.dataset()
+        drawable = bool(self.maps.moments) and self.problem.domain.dim == 2 and self.comm.rank == 0
+        return maps if drawable else None
