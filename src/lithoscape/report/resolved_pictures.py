@@ -163,10 +163,16 @@ def _active(snapshot: Snapshot) -> np.ndarray:
 
 
 def _solids(snapshot: Snapshot, dense: bool = False) -> list[Layer]:
-    """Solid without fields: active material, and other conductors without electrolyte in them."""
+    """Solid without fields: active material, and other conductors.
+
+    What fills the space between the particles would hide them: the largest of the regions with electrolyte
+    is left out; all of them if only dense ones are to be shown.
+    """
     mesh, active = snapshot.meshes[SOLID], _active(snapshot)
-    wet = np.unique(snapshot.meshes[ELECTROLYTE].cell_data["Region"])
-    others = ~active & ~(np.isin(mesh.cell_data["Region"], wet) & dense)
+    electrolyte = snapshot.meshes[ELECTROLYTE]
+    wet, place = np.unique(electrolyte.cell_data["Region"], return_inverse=True)
+    hidden = wet if dense else wet[[np.argmax(np.bincount(place, electrolyte.sizes))]]
+    others = ~active & ~np.isin(mesh.cell_data["Region"], hidden)
     shown = ((active, _SOLID), (others, _CONDUCTOR))
     return [backdrop(mesh.points, mesh.cells[which], colour) for which, colour in shown if which.any()]
 
