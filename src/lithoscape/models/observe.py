@@ -137,7 +137,8 @@ class ResolvedLithiation:
         Coordinate of the mesh through the electrode, and whether the separator is at its high end; without
         them found from where the collector is, see :func:`orientation`.
 
-    Particles are those of ``domain.cell_data["particle"]``; without that every active phase counts as one.
+    ``thickness`` is that of the active material [m]. Particles are those of
+    ``domain.cell_data["particle"]``; without that every active phase counts as one.
     """
 
     def __init__(
@@ -173,6 +174,7 @@ class ResolvedLithiation:
         self.label = np.concatenate(labels).astype(np.int64)
         ends = self._reduce(ends, MPI.MAX)
         low, high = -ends[0], ends[1]
+        self.thickness = float(high - low)
         share = (self.place - low) / (high - low)
         self.depth = 1 - share if separator_high else share
         self.size = int(self._reduce(np.array([self.label.max(initial=0)]), MPI.MAX)[0]) + 1

@@ -14,11 +14,12 @@ import xarray as xr
 from ..field_files import FieldFiles, Snapshot
 from ..models.observe import ResolvedLithiation, orientation
 from ..models.resolved import ResolvedCell
+from ..models.sphere import charged_sphere, limited_depth
 from ..problem import Problem
 from ..report.resolved_pictures import write_state_pictures
 from ..resolved_fields import ResolvedFields
 from ..simulate import Simulation
-from .build import FRAME, Plan
+from .build import FRAME, UM, Plan
 from .phases import active_phases
 
 SLABS = 24
@@ -40,14 +41,15 @@ class ResolvedObservers:
 
     def __init__(self, plan: Plan, problem: Problem, folder: Path) -> None:
         assert isinstance(plan.cell, ResolvedCell)
-        self.plan, self.problem, self.folder = plan, problem, folder
+        self.plan, self.problem, self.folder, self.cell = plan, problem, folder, plan.cell
         self.comm = problem.domain.comm
-        self.lithiation = ResolvedLithiation(problem, active_phases(plan.cell))
+        self.lithiation = ResolvedLithiation(problem, active_phases(self.cell))
         self.first = self.lithiation.particles()
-        self.fields = ResolvedFields(problem, plan.cell)
+        self.fields = ResolvedFields(problem, self.cell)
         keep = plan.scenario.output.fields
         self.files = FieldFiles(self.fields, folder / FIELDS) if keep else None
         self._state: dict[str, Any] = {}
+        self.times: dict[str, float] = {}
         self.probes: dict[str, Callable[[], Any]] = {"Mean state of lithiation": self._mean}
         self.probes["Spread of state of lithiation"] = self.lithiation.spread
         for name, column in TABLE.items():
@@ -81,7 +83,7 @@ class ResolvedObservers:
     def start(self, simulation: Simulation) -> None:
         """Probes that need the compiled system: lithium in salt and solid."""
         system, area = simulation.system, self.problem.area
-        names = [f"lithium in {name}" for name in active_phases(self.plan.cell)]  # type: ignore[arg-type]
+        names = [f"lithium in {name}" for name in active_phases(self.cell)]
         self.probes["Lithium in electrolyte [mol.m-2]"] = lambda: system.functional("salt") / area
         self.probes["Lithium in solid [mol.m-2]"] = lambda: (
             sum(system.functional(name) for name in names) / area
@@ -90,6 +92,7 @@ class ResolvedObservers:
 
     def keep(self, name: str, time: float) -> None:
         """Keep all fields at a moment, as files; the folder holds the list for a resumed run."""
+        self.times[name] = time
         if self.files is None:
             return
         self.files.keep(name, time)
@@ -104,6 +107,7 @@ class ResolvedObservers:
         file = self.files.folder / MOMENTS
         if self.comm.rank == 0 and landed and file.is_file():
             known = [(name, time) for name, time in json.loads(file.read_text()) if name in landed]
+        self.times = dict(self.comm.bcast(known, root=0))
         self.files.restore([name for name, _ in known], [time for _, time in known])
 
     def annotated(self, record: xr.Dataset) -> xr.Dataset:
@@ -119,7 +123,33 @@ class ResolvedObservers:
         record = record.assign_coords(particle=("particle", table.number))
         for name, (values, unit) in fixed.items():
             record[name] = ("particle", values, {"units": unit})
-        return record.assign_attrs(gauge_groups="{}")
+        return record.assign_attrs(gauge_groups="{}", **self._against_sphere(record))
+
+    def _against_sphere(self, record: xr.Dataset) -> dict[str, str]:
+        """Spread in a sphere by itself at the moments, and how deep particles spread as much."""
+        diameter = self.plan.scenario.output.single_particle_um
+        phase = next(p for p in self.cell.phases if p.material is not None)
+        moments = {
+            m.name: time for m in self.plan.moments if (time := self.times.get(m.name)) and not m.optional
+        }
+        if diameter is None or not moments:
+            return {}
+        assert phase.material is not None and phase.initial_stoichiometry is not None
+        spreads, depths = {}, {}
+        whole = self.first.volume > 0.5 * np.pi / 6 * (diameter * UM) ** 3
+        for name, time in moments.items():
+            row = int(np.argmin(np.abs(record["time"].values - time)))
+            gained = float(record["Mean state of lithiation"][row] - record["Mean state of lithiation"][0])
+            sphere = charged_sphere(
+                phase.material, 0.5 * diameter * UM, phase.initial_stoichiometry, gained / time, time,
+                self.cell.temperature,
+            )  # fmt: skip
+            spreads[name] = sphere.spread
+            depths[name] = limited_depth(
+                self.first.depth[whole], record["Spread within particle"].values[row][whole],
+                self.first.volume[whole], sphere.spread, diameter * UM / self.lithiation.thickness,
+            )  # fmt: skip
+        return {"single_particle_spread": json.dumps(spreads), "solid_limited_depth": json.dumps(depths)}
 
     def finish(self, record: xr.Dataset) -> xr.Dataset | None:
         """Keep the fields at the end, and draw what was kept (called by all ranks)."""

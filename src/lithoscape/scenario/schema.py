@@ -255,6 +255,9 @@ class Output(Strict):
     animation: Literal["none", "gif", "mp4"] = Field(
         "none", description="film of the state of lithiation of a resolved electrode; mp4 needs ffmpeg"
     )
+    single_particle_um: Micrometres | None = Field(
+        None, description="diameter of a sphere by itself that the particles' spreads are compared with"
+    )
     frames: Annotated[int, Field(ge=2, le=500)] = Field(24, description="pictures of the film")
 
 
