@@ -322,12 +322,25 @@ def test_the_binder_connects_unless_it_does_not_conduct() -> None:
     assert "1 part of active (1 cells" in faults(mesh, conductor=["active"])
 
 
-def test_lumped_binder_that_conducts_otherwise_cannot_be_dropped() -> None:
+def test_lumped_binder_keeps_the_path_it_has() -> None:
     mesh = layout("A.B./....")
     roles = {"electrolyte": ["pore", "binder"], "conductor": ["active", "binder"]}
-    text = faults(mesh, on_disconnected="drop", **roles)
-    assert "1 cells of active + binder have no path to 'collector', but conduct otherwise" in text
-    assert check(mesh, on_disconnected="keep", **roles).dropped_cells == 0
+    report = check(mesh, on_disconnected="drop", **roles)
+    assert report.dropped_cells == 0
+    assert set(report.mesh.regions) == {"active", "pore", "binder without electrons"}
+    assert report.mesh.region_sizes()["binder without electrons"] == mesh.region_sizes()["binder"]
+    assert "1 part of active + binder (1 cells" in report.notes[0]
+    assert check(mesh, on_disconnected="keep", **roles).mesh.regions == mesh.regions
+    dry = check(layout("BAA./...."), on_disconnected="drop", **roles)
+    assert dry.dropped_cells == 0
+
+
+def test_lumped_pores_without_ions_still_conduct_electrons() -> None:
+    mesh = layout("BAA./AA..")
+    roles = {"electrolyte": ["pore", "binder"], "conductor": ["active", "binder"]}
+    report = check(mesh, on_disconnected="drop", through=False, **roles)
+    assert "binder without ions" in report.mesh.regions
+    assert report.dropped_cells == 0
 
 
 def test_names_of_the_cad_route_are_known() -> None:

@@ -6,7 +6,7 @@ lists every fault; ``statistics(mesh)`` gives the shapes alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -35,6 +35,10 @@ INACTIVE = "inactive"
 
 _PLACES = 3
 """How many places a fault names."""
+
+
+WITHOUT = {"ions": " without ions", "electrons": " without electrons"}
+"""What the names of regions end with that conduct only in one of their two ways."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,9 @@ def check(
     on_disconnected:
         What becomes of cells without a path to that boundary: ``"refuse"`` the mesh, ``"drop"`` them into a
         region ``"inactive"`` that conducts nothing and belongs to no phase (the volume of the mesh stays,
-        that of the phase shrinks), or ``"keep"`` them, which makes their potential undetermined. A role that
-        starts nowhere or does not go through is refused; with ``"keep"`` that is noted, too.
+        that of the phase shrinks; a phase of both roles that lacks one path goes to the region ``"NAME
+        without ions"`` or ``"NAME without electrons"``), or ``"keep"`` them, which makes their potential
+        undetermined. A role that starts nowhere or does not go through is refused; with ``"keep"`` that is noted, too.
     through:
         Whether the electrolyte must also reach the boundary of the electrons.
 
@@ -132,11 +137,12 @@ def check(
     ]
     unfit = _unfit([each for each, _ in found])
     lost, notes = _cut_off(mesh, found, on_disconnected, faults)
+    halves = _one_path(mesh, found, lost) if on_disconnected == "drop" else {}
     (notes if on_disconnected == "keep" else faults).extend(unfit)
     if faults:
         raise _refused(faults)
     size = float(mesh.sizes()[lost].sum())
-    passed = _dropped(mesh, lost, size)
+    passed = _dropped(_parted(mesh, halves), lost, size)
     by_role = {each.source: each for each, _ in found}
     return Report(
         passed, statistics(passed, cells), by_role.get(near or ""), by_role.get(far or ""),
@@ -297,13 +303,33 @@ def _cut_off(
     lost = member & ~connected
     if way == "refuse":
         faults += texts
-    elif way == "drop":
-        both = [int(((pocket > 0) & ~lost).sum()) for _, pocket in found]
-        faults += [
-            f"{n} cells of {' + '.join(each.regions)} have no path to {each.source!r}, but conduct otherwise"
-            for n, (each, _) in zip(both, found, strict=True) if n
-        ]  # fmt: skip
     return (lost if way == "drop" else np.zeros_like(lost)), (texts if way != "refuse" else [])
+
+
+def _one_path(
+    mesh: Tessellation, found: Sequence[tuple[Connection, np.ndarray]], lost: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Cells of a phase of both roles that lack the path of one: name of their region -> which."""
+    halves = {}
+    for each, pocket in found:
+        suffix = WITHOUT["electrons" if each.source in COLLECTORS else "ions"]
+        for name in each.regions:
+            cells = (pocket > 0) & ~lost & (mesh.tags == mesh.regions[name])
+            if cells.any():
+                halves[name + suffix] = cells
+    return halves
+
+
+def _parted(mesh: Tessellation, parts: Mapping[str, np.ndarray]) -> Tessellation:
+    """The mesh with some cells in regions of their own."""
+    if not parts:
+        return mesh
+    tags, regions = mesh.tags.copy(), dict(mesh.regions)
+    for name, cells in parts.items():
+        regions.setdefault(name, max(regions.values()) + 1)
+        tags[cells] = regions[name]
+    regions = {name: tag for name, tag in regions.items() if (tags == tag).any()}
+    return with_interfaces(replace(mesh, tags=tags, regions=regions))
 
 
 def _dropped(mesh: Tessellation, lost: np.ndarray, size: float) -> Tessellation:

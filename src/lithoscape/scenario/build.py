@@ -24,7 +24,7 @@ from ..protocol import Base, Sequence, check_protocol, parse_protocol
 from ..simulate import Moment
 from ..specification import relocated
 from .microstructure import Microstructure, Progress, microstructure, shared_mesh
-from .phases import active_phases, resolved_cell, roles
+from .phases import active_phases, on_mesh, resolved_cell, roles
 from .schema import Cracked, Layered, Resolved, Scenario, Transport
 from .start import check_start
 
@@ -64,7 +64,7 @@ class Plan:
         """
         made, notes = self._mesh(comm, kept, progress)
         if isinstance(self.cell, ResolvedCell):
-            return resolved(made, self.cell), notes
+            return resolved(made, on_mesh(self.cell, made.regions)), notes
         return homogenised(made, self.cell), notes
 
     def _mesh(self, comm: MPI.Comm, kept: Path | None, progress: Progress | None) -> tuple[Domain, list[str]]:

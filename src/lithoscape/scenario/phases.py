@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 
 from ..errors import InputError
 from ..materials import MaterialSet, get_set
 from ..materials.schema import Electrode, LithiumMetal
+from ..mesh.quality import WITHOUT
 from ..models import Phase, ResolvedCell
 from ..specification import relocated
 from .schema import Electrode as ElectrodeSpec
@@ -68,6 +69,20 @@ def roles(cell: ResolvedCell) -> Mapping[str, tuple[str, ...]]:
         "electrolyte": tuple(p.name for p in cell.phases if p.porosity > 0),
         "conductor": tuple(p.name for p in cell.phases if p.conductivity is not None),
     }
+
+
+def on_mesh(cell: ResolvedCell, regions: Iterable[str]) -> ResolvedCell:
+    """The cell with phases for regions that lack the path of ions or of electrons."""
+    known = {p.name: p for p in cell.phases}
+    more = []
+    for region in regions:
+        for way, suffix in WITHOUT.items():
+            phase = known.get(region.removesuffix(suffix)) if region.endswith(suffix) else None
+            if phase is not None:
+                less = {"porosity": 0.0} if way == "ions" else {"conductivity": None}
+                more.append(replace(phase, name=region, **less))
+    there = set(regions)
+    return replace(cell, phases=(*(p for p in cell.phases if p.name in there), *more))
 
 
 def _phase(name: str, spec: PhaseSpec, materials: MaterialSet) -> Phase:

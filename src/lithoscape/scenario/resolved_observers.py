@@ -20,7 +20,7 @@ from ..report.resolved_pictures import write_state_pictures
 from ..resolved_fields import ResolvedFields
 from ..simulate import Simulation
 from .build import FRAME, UM, Plan
-from .phases import active_phases
+from .phases import active_phases, on_mesh
 
 SLABS = 24
 """Slices of the electrode's depth in which the lithiation is averaged."""
@@ -41,7 +41,12 @@ class ResolvedObservers:
 
     def __init__(self, plan: Plan, problem: Problem, folder: Path) -> None:
         assert isinstance(plan.cell, ResolvedCell)
-        self.plan, self.problem, self.folder, self.cell = plan, problem, folder, plan.cell
+        self.plan, self.problem, self.folder, self.cell = (
+            plan,
+            problem,
+            folder,
+            on_mesh(plan.cell, problem.domain.regions),
+        )
         self.comm = problem.domain.comm
         self.lithiation = ResolvedLithiation(problem, active_phases(self.cell))
         self.first = self.lithiation.particles()
