@@ -98,7 +98,8 @@ def check(
         region ``"inactive"`` that conducts nothing and belongs to no phase (the volume of the mesh stays,
         that of the phase shrinks; a phase of both roles that lacks one path goes to the region ``"NAME
         without ions"`` or ``"NAME without electrons"``), or ``"keep"`` them, which makes their potential
-        undetermined. A role that starts nowhere or does not go through is refused; with ``"keep"`` that is noted, too.
+        undetermined. A role that starts nowhere or does not go through is refused; with ``"keep"`` that is
+        noted, too.
     through:
         Whether the electrolyte must also reach the boundary of the electrons.
 
