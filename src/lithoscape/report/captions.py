@@ -39,3 +39,45 @@ REACTION = (
     "in one panel mean local currents against the overall one. Dark line: zero."
 )
 PRIORS = "Not measured for this cell; a fit may move them within these ranges (SI units)."
+PARTICLES = (
+    "State of lithiation of every particle against its depth, the separator on the left. Bars: standard "
+    "deviation within the particle. Line and band: mean and standard deviation of all active material at "
+    "a depth. A slope shows that transport through the electrolyte limits, long bars that diffusion in "
+    "the solid does (after Lu et al., Energy Environ. Sci. 14 (2021) 5929, doi 10.1039/d1ee01388b, fig. "
+    "3)."
+)
+HISTOGRAM = (
+    "Active material by its state of lithiation at the same moments. A peak at the right end is material "
+    "below the particles' surface that is full; the legend tells the share above 0.95 of all sites (fig. "
+    "4 of the same work)."
+)
+SPREADS = (
+    "Standard deviation of the state of lithiation within each particle at the same moments, against "
+    "depth: the larger it is, the more diffusion in the solid limits there."
+)
+SPHERE = (
+    " Dashed: a sphere by itself that takes the mean current of the electrode. Tinted: the depth in which "
+    "particles spread at least as much on average."
+)
+DIFFERENCES = (
+    "Left: difference between the highest and the lowest state of lithiation within a particle (fig. 5 of "
+    "the same work). Right: current density at the surface of a particle over the mean of all reacting "
+    "surface; above 1 the particle takes or gives more than its share. Above: means over thirds of the "
+    "depth. Below: means over slices of the depth, separator on top; grey where there is no particle or "
+    "no current. A front that moves away from the separator and back shows how transport in electrolyte "
+    "and solid take turns."
+)
+ONLY_DIFFERENCES = (
+    "Difference between the highest and the lowest state of lithiation within a particle (fig. 5 of the "
+    "same work). Above: means over thirds of the depth. Below: means over slices of the depth, separator "
+    "on top; grey where there is no particle."
+)
+PICTURES = {
+    "state_of_lithiation": "State of lithiation in the active material.",
+    "reaction_current": (
+        "Reaction current density at the surface of the active material; negative where lithium enters it."
+    ),
+    "electrolyte_concentration": "Salt concentration in the electrolyte.",
+}
+"""Name of a picture's file -> what it shows."""
+FILM = "Film of the run. "

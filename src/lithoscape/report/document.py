@@ -6,7 +6,7 @@ Works with whatever a run left: a failed or interrupted run, no maps, no gauge v
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from html import escape
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..errors import InputError, nearest
 from ..materials.schema import MaterialSet
 from ..validation.cases import Case
 from ..validation.compare import MET, NOT_MET, NOT_TESTABLE, Row, as_html, summary
-from . import captions, figures, maps, page
+from . import captions, figures, maps, page, resolved_figures
 from .materials import parameter_rows
 from .phases import by_cycle, group_series, has_gauge
 
@@ -29,6 +29,8 @@ BALANCE_LIMIT = 1e-6
 """Relative lithium balance error above which the report warns."""
 DEPLETED = 1.0
 """Concentration below which the electrolyte counts as depleted [mol/m3]."""
+LARGEST_PICTURE = 6_000_000
+"""Pictures of more bytes stay beside the page."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def write_report(
     details = _details(extra)
     path = Path(folder) / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = render(record, fields_at_moments, comparison, details)
+    text = render(record, fields_at_moments, comparison, details, path.parent)
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
@@ -111,12 +113,14 @@ def render(
     fields_at_moments: xr.Dataset | None,
     comparison: Sequence[Row] | None,
     details: Details,
+    folder: Path | None = None,
 ) -> str:
-    """The report as HTML."""
+    """The report as HTML; pictures and fields of a resolved run are looked for in ``folder``."""
     sections = [
         ("comparison", "Measured and simulated", _comparison(comparison, details)),
         ("curves", "Voltage and current", _curves(record, details)),
         ("lithiation", "State of lithiation as the instrument sees it", _lithiation(record)),
+        ("particles", "State of lithiation of the particles", _particles(record, details, folder)),
         ("maps", "Fields near the crack", _maps(record, fields_at_moments, details)),
         (
             "targets",
@@ -264,6 +268,157 @@ def _maps(record: xr.Dataset, fields_at: xr.Dataset | None, details: Details) ->
     return [page.picture(draw(), text) for name, draw, text in drawn if maps.drawable(fields_at, name)]
 
 
+# ------------------------------------------------------------------ particles of a resolved run
+def _particles(record: xr.Dataset, details: Details, folder: Path | None) -> list[str]:
+    if not resolved_figures.has_particles(record):
+        return []
+    kept = [] if folder is None else _kept_moments(folder)
+    shown = resolved_figures.moments(record, kept)
+    parts = [page.picture(draw(), text, vector=True) for draw, text in _particle_figures(record, shown)]
+    parts += [] if folder is None else _kept_pictures(folder)
+    parts.append("<h3>Particles and electrode</h3>")
+    parts.append(page.pairs(_particle_facts(record, {} if folder is None else _region_sizes(folder))))
+    if rows := _solver_time(details.statistics):
+        parts.append("<h3>Where the time went</h3>")
+        parts.append(page.table(("Part of the solve", "Time [s]", "Share [%]"), rows))
+        parts.append(page.pairs(_krylov(details.statistics)))
+    return parts
+
+
+def _particle_figures(
+    record: xr.Dataset, shown: Sequence[resolved_figures.Moment]
+) -> Iterator[tuple[Callable[[], Any], str]]:
+    """Figures that the record suffices for, with their captions."""
+    f, names = resolved_figures, set(record)
+    if shown and {f.MEAN, f.SPREAD} <= names:
+        yield lambda: f.particles_by_depth(record, shown), captions.PARTICLES
+    if shown and f.SHARES in names:
+        yield lambda: f.lithiation_histogram(record, shown), captions.HISTOGRAM
+    if shown and f.SPREAD in names:
+        told = captions.SPHERE if any(m.name in f.told(record, f.SINGLE) for m in shown) else ""
+        yield lambda: f.spread_by_depth(record, shown), captions.SPREADS + told
+    if record.sizes.get("time", 0) > 1 and {f.LOWEST, f.HIGHEST} <= names:
+        text = captions.DIFFERENCES if f.reacts(record) else captions.ONLY_DIFFERENCES
+        yield lambda: f.differences(record), text
+
+
+def _kept_moments(folder: Path) -> list[tuple[str, float]]:
+    """Name and time [s] of the moments that were kept, without the pictures of a film."""
+    try:
+        listed = json.loads((folder / "fields" / "moments.json").read_text(encoding="utf-8"))
+        found = [(str(name), float(time)) for name, time in listed]
+    except (OSError, ValueError, TypeError):
+        return []
+    return [(name, time) for name, time in found if not name.startswith("frame ") and np.isfinite(time)]
+
+
+def _kept_pictures(folder: Path) -> list[str]:
+    """Pictures and films of the folder, inside the page; a note for what is too large or cannot be shown."""
+    order = list(captions.PICTURES)
+    files = sorted(
+        (p for p in (folder / "pictures").glob("*") if p.suffix in (".png", ".gif", ".mp4")),
+        key=lambda p: (p.suffix != ".png", order.index(p.stem) if p.stem in order else len(order), p.name),
+    )
+    parts = []
+    for file in files:
+        text = captions.PICTURES.get(file.stem, f"{file.stem.replace('_', ' ').capitalize()}.")
+        text = text if file.suffix == ".png" else captions.FILM + text
+        mime = {".png": "image/png", ".gif": "image/gif"}.get(file.suffix)
+        where = f"pictures/{file.name}"
+        if mime is None:
+            parts.append(page.paragraph(f"{text} It is the file {where} beside this page.", "note"))
+        elif file.stat().st_size > LARGEST_PICTURE:
+            size = f"{file.stat().st_size / 1e6:.1f} MB"
+            parts.append(page.paragraph(f"{text} Too large for this page ({size}): {where}", "note"))
+        elif (data := file.read_bytes()).startswith((b"\x89PNG", b"GIF8")):
+            parts.append(page.embedded(data, mime, text))
+        else:
+            parts.append(page.paragraph(f"{where} is damaged and cannot be shown.", "note"))
+    return parts
+
+
+def _particle_facts(record: xr.Dataset, sizes: Mapping[str, float]) -> dict[str, Any]:
+    """Count, size and surface of the particles; shares of the electrode from the sizes of its regions."""
+    f = resolved_figures
+    volume = np.nan_to_num(record[f.VOLUME].values)
+    word, per = ("area", "length") if record[f.VOLUME].attrs.get("units") == "m2" else ("volume", "area")
+    facts: dict[str, Any] = {"Particles": int(volume.size)}
+    if f.DIAMETER in record:
+        low, middle, high = np.nanquantile(1e6 * record[f.DIAMETER].values, (0, 0.5, 1))
+        circle = "circle of the same area" if word == "area" else "sphere of the same volume"
+        facts[f"Diameter of a {circle} [µm]"] = f"smallest {low:.3g}, median {middle:.3g}, largest {high:.3g}"
+    electrode = {name: size for name, size in sizes.items() if name != "separator" and size > 0}
+    total = sum(electrode.values())
+    if total > 0:
+        facts[f"Shares of the electrode's {word}"] = {
+            k: f"{size / total:.3g}" for k, size in electrode.items()
+        }
+        wet = sum(_porosity(record).get(name, 0.0) * size for name, size in electrode.items()) / total
+        facts |= {"Filled with electrolyte": f"{wet:.3g}"} if wet > 0 else {}
+    if f.AREA in record and volume.sum() > 0:
+        area = float(np.nansum(record[f.AREA].values))
+        facts[f"Reaction {per} per {word} of active material [1/µm]"] = f"{1e-6 * area / volume.sum():.3g}"
+        if total > 0:
+            facts[f"Reaction {per} per {word} of electrode [1/µm]"] = f"{1e-6 * area / total:.3g}"
+    return facts
+
+
+def _porosity(record: xr.Dataset) -> dict[str, float]:
+    """Region -> share of it that is electrolyte, as the scenario says."""
+    try:
+        phases = _decoded(record, "specification")["geometry"]["phases"]
+        return {str(name): float(phase.get("porosity", 0.0)) for name, phase in phases.items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _region_sizes(folder: Path) -> dict[str, float]:
+    """Volume [m3] (area in 2D) of every region, from the mesh or the fields that were kept; else nothing."""
+    from ..field_files import read_vtu
+    from ..mesh import read_mesh
+
+    try:
+        if (folder / "mesh.vtu").is_file():
+            return read_mesh(folder / "mesh.vtu").region_sizes()
+        numbers = json.loads((folder / "fields" / "regions.json").read_text(encoding="utf-8"))
+        found: dict[str, float] = {}
+        for part in ("solid", "electrolyte"):
+            mesh, _ = read_vtu(min((folder / "fields").glob(f"*_{part}.vtu")))
+            total = np.bincount(mesh.cell_data["Region"], mesh.sizes, max(numbers.values()) + 1)
+            found |= {name: float(total[n]) for name, n in numbers.items() if total[n] > 0}
+        return found
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
+        return {}
+
+
+def _solver_time(statistics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Part, seconds and share of the whole time, as far as they were measured."""
+    whole = _number(statistics.get("wall_time_s"))
+    if not whole > 0:
+        return []
+    parts = {
+        "assembly": "assembly_time_s",
+        "preconditioner": "preconditioner_time_s",
+        "Krylov iterations": "krylov_time_s",
+    }
+    seconds = {text: t for text, name in parts.items() if (t := _number(statistics.get(name))) >= 0}
+    if not seconds:
+        return []
+    direct = "krylov_time_s" not in statistics
+    rest = "factorisation, solves and the rest" if direct else "the rest"
+    seconds[rest] = max(whole - sum(seconds.values()), 0.0)
+    return [(text, f"{t:.2f}", f"{100 * t / whole:.1f}") for text, t in seconds.items()]
+
+
+def _krylov(statistics: Mapping[str, Any]) -> dict[str, Any]:
+    """How often the iterative solver iterated."""
+    count, newton = (_number(statistics.get(name)) for name in ("krylov_iterations", "newton_iterations"))
+    if not count >= 0:
+        return {}
+    per = f"{count:.0f}, {count / newton:.1f} for each Newton iteration" if newton > 0 else f"{count:.0f}"
+    return {"Krylov iterations": per}
+
+
 # ------------------------------------------------------------------ what was run
 def _run(record: xr.Dataset, fields_at: xr.Dataset | None, details: Details) -> list[str]:
     provenance = _decoded(record, "provenance")
@@ -327,6 +482,11 @@ def _numerics(record: xr.Dataset, details: Details) -> list[str]:
 
 
 # ------------------------------------------------------------------ readers
+def _number(value: Any) -> float:
+    """A number as it is, NaN for anything else."""
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
 def _details(extra: Mapping[str, Any] | Details | None) -> Details:
     if isinstance(extra, Details):
         return extra

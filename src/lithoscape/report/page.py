@@ -38,6 +38,7 @@ nav a { margin-right: .9rem; color: #1f5fa8; white-space: nowrap; }
 figure { margin: 1rem 0 1.4rem; overflow-x: auto; }
 figure img { display: block; width: 100%; height: auto; }
 figure.wide img { min-width: 720px; } figure.narrow img { max-width: 680px; }
+figure.natural img { width: auto; max-width: 100%; }
 figcaption { color: var(--soft); font-size: .88rem; margin-top: .3rem; max-width: 80ch; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; margin: .5rem 0 1rem; }
@@ -110,10 +111,15 @@ def picture(figure: Figure, caption: str, *, vector: bool = False, shape: str = 
     metadata = {"Date": None} if vector else {"Software": None}
     with matplotlib.rc_context({"svg.hashsalt": "lithoscape", "svg.fonttype": "path"}):
         figure.savefig(stream, format=kind, metadata=metadata, facecolor="white")
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return embedded(stream.getvalue(), mime, caption, shape=shape)
+
+
+def embedded(data: bytes, mime: str, caption: str, *, shape: str = "natural") -> str:
+    """An image inside the page, as large as it is if ``natural``; the caption is also its description."""
+    encoded = base64.b64encode(data).decode("ascii")
     text = escape(caption)
     return (
-        f'<figure class="{escape(shape)}"><img alt="{text}" src="data:{mime};base64,{data}">'
+        f'<figure class="{escape(shape)}"><img alt="{text}" src="data:{escape(mime)};base64,{encoded}">'
         f"<figcaption>{text}</figcaption></figure>"
     )
 
