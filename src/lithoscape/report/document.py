@@ -272,9 +272,14 @@ def _maps(record: xr.Dataset, fields_at: xr.Dataset | None, details: Details) ->
 def _particles(record: xr.Dataset, details: Details, folder: Path | None) -> list[str]:
     if not resolved_figures.has_particles(record):
         return []
-    kept = [] if folder is None else _kept_moments(folder)
+    kept = [] if folder is None else kept_moments(folder)
     shown = resolved_figures.moments(record, kept)
-    parts = [page.picture(draw(), text, vector=True) for draw, text in _particle_figures(record, shown)]
+    parts = [
+        page.picture(
+            drawn := draw(), text, vector=True, shape="narrow" if drawn.get_figwidth() < 7 else "wide"
+        )
+        for draw, text in _particle_figures(record, shown)
+    ]
     parts += [] if folder is None else _kept_pictures(folder)
     parts.append("<h3>Particles and electrode</h3>")
     parts.append(page.pairs(_particle_facts(record, {} if folder is None else _region_sizes(folder))))
@@ -302,7 +307,7 @@ def _particle_figures(
         yield lambda: f.differences(record), text
 
 
-def _kept_moments(folder: Path) -> list[tuple[str, float]]:
+def kept_moments(folder: Path) -> list[tuple[str, float]]:
     """Name and time [s] of the moments that were kept, without the pictures of a film."""
     try:
         listed = json.loads((folder / "fields" / "moments.json").read_text(encoding="utf-8"))
@@ -343,8 +348,9 @@ def _particle_facts(record: xr.Dataset, sizes: Mapping[str, float]) -> dict[str,
     volume = np.nan_to_num(record[f.VOLUME].values)
     word, per = ("area", "length") if record[f.VOLUME].attrs.get("units") == "m2" else ("volume", "area")
     facts: dict[str, Any] = {"Particles": int(volume.size)}
-    if f.DIAMETER in record:
-        low, middle, high = np.nanquantile(1e6 * record[f.DIAMETER].values, (0, 0.5, 1))
+    sizes_um = 1e6 * record[f.DIAMETER].values if f.DIAMETER in record else volume[:0]
+    if np.isfinite(sizes_um).any():
+        low, middle, high = np.nanquantile(sizes_um, (0, 0.5, 1))
         circle = "circle of the same area" if word == "area" else "sphere of the same volume"
         facts[f"Diameter of a {circle} [µm]"] = f"smallest {low:.3g}, median {middle:.3g}, largest {high:.3g}"
     electrode = {name: size for name, size in sizes.items() if name != "separator" and size > 0}

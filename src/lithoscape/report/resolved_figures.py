@@ -233,7 +233,7 @@ def differences(record: xr.Dataset) -> Figure:
     part = record.isel(time=rows)
     x, label = _course(part)
     within = part[HIGHEST].values - part[LOWEST].values
-    columns = [("Highest - lowest state of lithiation\nin a particle", within, part[VOLUME].values)]
+    columns = [("Highest minus lowest state\nof lithiation in a particle", within, part[VOLUME].values)]
     ratio = _relative_current(part)
     if ratio is not None:
         columns.append(("Reaction current density\nover its mean", ratio, part[AREA].values))
@@ -305,7 +305,8 @@ def _map(
     """Means in slices of the depth, separator on top; grey where a slice has no particle."""
     slices = _slices(depth.size)
     means = np.ma.masked_invalid(_binned(values, weight, depth, slices).T)
-    style: dict[str, Any] = {"cmap": "magma_r", "vmin": 0.0, "vmax": max(float(np.ma.max(means)), 1e-6)}
+    top = float(means.compressed().max(initial=1e-6))
+    style: dict[str, Any] = {"cmap": "magma_r", "vmin": 0.0, "vmax": top}
     extend = "neither"
     if about_one:
         off = np.abs(means.compressed() - 1)
@@ -380,7 +381,7 @@ def _figure(width: float, height: float) -> Figure:
 
 def _side_by_side(count: int) -> tuple[Figure, list[Axes]]:
     """Panels along the depth, the separator on the left, all with the same axes."""
-    figure = _figure((5.5, 8.0, 10.0, 10.5)[count - 1], 3.9)
+    figure = _figure((6.5, 10.0, 10.5, 10.5)[count - 1], 3.9)
     axes = list(figure.subplots(1, count, sharex=True, sharey=True, squeeze=False)[0])
     for axis in axes:
         axis.set_xlim(0, 1)
