@@ -94,9 +94,9 @@ def test_without_names_each_shows_a_quarter_of_the_charge_whichever_way_it_passe
 
 
 @pytest.mark.parametrize("mean", [[0.4], [0.4, 0.4, 0.4]], ids=["one row", "at rest"])
-def test_without_charge_the_end_is_shown(mean):
+def test_without_charge_the_last_record_is_shown(mean):
     (one,) = figures.moments(electrode(5, np.arange(float(len(mean))), np.array(mean)))
-    assert (one.name, one.row) == ("end", len(mean) - 1)
+    assert (one.name, one.row) == ("last record", len(mean) - 1)
 
 
 # ------------------------------------------------------------------ figures at moments
@@ -168,11 +168,18 @@ def meshes(figure):
 
 def test_differences_are_means_by_volume_in_slices_of_the_depth(record):
     within, ratio = meshes(figures.differences(record))
-    assert within.shape == ratio.shape == (10, 41)
+    assert within.shape == ratio.shape == (7, 41)
     depth, volume = record[figures.DEPTH].values, record[figures.VOLUME].values
-    there = (depth * 10).astype(int) == 3
+    there = (depth * 7).astype(int) == 3
     expected = (record[figures.HIGHEST] - record[figures.LOWEST]).values[20, there]
     assert within[3, 20] == pytest.approx(np.average(expected, weights=volume[there]))
+
+
+def test_slices_beside_particles_are_filled_and_far_ones_are_not():
+    means = np.array([[np.nan, 1.0, np.nan, np.nan, np.nan, np.nan, np.nan, 2.0]])
+    assert np.array_equal(
+        figures._neighboured(means), [[1.0, 1.0, 1.0, 1.0, np.nan, 2.0, 2.0, 2.0]], equal_nan=True
+    )
 
 
 def test_currents_are_relative_to_the_mean_over_the_reacting_surface(record):
@@ -184,7 +191,7 @@ def test_currents_are_relative_to_the_mean_over_the_reacting_surface(record):
 
 
 def test_the_reaction_moves_from_the_separator_to_the_collector(record):
-    axis = next(a for a in figures.differences(record).axes if a.get_legend())
+    axis = figures.differences(record).axes[3]
     drawn = {line.get_label(): line.get_ydata() for line in axis.lines}
     front, even = drawn["mean depth of the reaction"], drawn["with one current everywhere"][0]
     assert front[0] < even - 0.01 and front[-1] > even + 0.01
@@ -241,7 +248,7 @@ DEGENERATE = {
     ),
     "only where": (lambda: electrode()[[figures.DEPTH, figures.VOLUME]], 0),
     "all zero": (lambda: brief() * 0, 4),
-    "nothing finite": (lambda: brief() * np.nan, 4),
+    "nothing finite": (lambda: brief() * np.nan, 0),
 }
 
 

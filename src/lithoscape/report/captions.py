@@ -63,14 +63,14 @@ DIFFERENCES = (
     "Left: difference between the highest and the lowest state of lithiation within a particle (fig. 5 of "
     "the same work). Right: current density at the surface of a particle over the mean of all reacting "
     "surface; above 1 the particle takes or gives more than its share. Above: means over thirds of the "
-    "depth. Below: means over slices of the depth, separator on top; grey where there is no particle or "
-    "no current. A front that moves away from the separator and back shows how transport in electrolyte "
+    "depth. Below: means over the particles in slices of the depth, separator on top; grey where there is "
+    "nothing. A reaction that moves away from the separator and back shows how transport in electrolyte "
     "and solid take turns."
 )
 ONLY_DIFFERENCES = (
     "Difference between the highest and the lowest state of lithiation within a particle (fig. 5 of the "
-    "same work). Above: means over thirds of the depth. Below: means over slices of the depth, separator "
-    "on top; grey where there is no particle."
+    "same work). Above: means over thirds of the depth. Below: means over the particles in slices of the "
+    "depth, separator on top; grey where there is nothing."
 )
 PICTURES = {
     "state_of_lithiation": "State of lithiation in the active material.",

@@ -295,6 +295,8 @@ def _particle_figures(
 ) -> Iterator[tuple[Callable[[], Any], str]]:
     """Figures that the record suffices for, with their captions."""
     f, names = resolved_figures, set(record)
+    if f.MEAN in names and not np.isfinite(record[f.MEAN].values).any():
+        return
     if shown and {f.MEAN, f.SPREAD} <= names:
         yield lambda: f.particles_by_depth(record, shown), captions.PARTICLES
     if shown and f.SHARES in names:

@@ -50,6 +50,7 @@ _DOT, _BAR = "particle, area by volume", "standard deviation within it"
 _RUNNING, _SPHERE = "running mean by volume", "sphere by itself at the mean current"
 _MANY = 400  # particles from which on dots are drawn as pixels: vectors would make the page heavy
 _SLICES = 24  # of the depth, at most
+_REACH = 2  # slices that a particle may reach beyond that of its middle
 _COURSE = 600  # rows drawn of a map, at most
 _RESTING = 0.02  # of the largest mean current: below that, relative currents say nothing
 _THIRDS = ("near the separator", "in the middle", "near the collector")
@@ -99,7 +100,7 @@ def _evenly_charged(record: xr.Dataset, time: np.ndarray) -> list[Moment]:
     charge = np.asarray(record[name].values, dtype=float) if name in record else time
     passed = np.concatenate([[0.0], np.cumsum(np.abs(np.nan_to_num(np.diff(charge))))])
     if not passed[-1] > 0:
-        return [Moment("end", time.size - 1, float(time[-1]))]
+        return [Moment("last record", time.size - 1, float(time[-1]))]
     shares = [(k + 1) / MOST for k in range(MOST)]
     rows = [int(np.argmin(np.abs(passed - share * passed[-1]))) for share in shares[:-1]] + [time.size - 1]
     chosen = dict(zip(rows, shares, strict=True))  # a run of few rows: each of them once
@@ -126,8 +127,8 @@ def told(record: xr.Dataset, name: str) -> dict[str, float]:
 def particles_by_depth(record: xr.Dataset, shown: Sequence[Moment]) -> Figure:
     """State of lithiation of every particle against its depth, over the mean of all that lies there."""
     figure, axes = _side_by_side(len(shown))
-    depth, size, n = record[DEPTH].values, _dots(record), record[DEPTH].size
-    many = n > _MANY
+    depth = record[DEPTH].values
+    many = depth.size > _MANY
     for axis, moment, colour in zip(axes, shown, MOMENT_COLOURS, strict=False):
         at = record.isel(time=moment.row)
         if {SLAB_MEAN, SLAB_SPREAD} <= set(record):
@@ -143,10 +144,7 @@ def particles_by_depth(record: xr.Dataset, shown: Sequence[Moment]) -> Figure:
             depth, middle - half, middle + half, color=colour, lw=0.6 if many else 1.1,
             alpha=0.25 if many else 0.6, rasterized=many, label=_BAR,
         )  # fmt: skip
-        axis.scatter(
-            depth, middle, s=size, color=colour, ec="white", lw=0.4, zorder=3, alpha=0.5 if many else 0.85,
-            rasterized=many, label=_DOT,
-        )  # fmt: skip
+        _scatter(axis, record, middle, colour)
         _titled(axis, record, moment)
     axes[0].set_ylabel("State of lithiation")
     _legend_above(figure, axes, (_DOT, _BAR, "mean at a depth", "standard deviation at a depth"))
@@ -156,15 +154,11 @@ def particles_by_depth(record: xr.Dataset, shown: Sequence[Moment]) -> Figure:
 def spread_by_depth(record: xr.Dataset, shown: Sequence[Moment]) -> Figure:
     """Spread within each particle against its depth; a particle by itself for comparison, if it is known."""
     figure, axes = _side_by_side(len(shown))
-    depth, size, volume = record[DEPTH].values, _dots(record), record[VOLUME].values
-    many = depth.size > _MANY
+    depth, volume = record[DEPTH].values, record[VOLUME].values
     single, limited = (told(record, name) for name in (SINGLE, LIMITED))
     for axis, moment, colour in zip(axes, shown, MOMENT_COLOURS, strict=False):
         spread = record[SPREAD].values[moment.row]
-        axis.scatter(
-            depth, spread, s=size, color=colour, ec="white", lw=0.4, zorder=3, alpha=0.4 if many else 0.85,
-            rasterized=many, label=_DOT,
-        )  # fmt: skip
+        _scatter(axis, record, spread, colour)
         if depth.size > 2:
             places, mean = _running_mean(depth, spread, volume)
             axis.plot(places, mean, color=_INK, lw=1.5, zorder=4, label=_RUNNING)
@@ -173,9 +167,11 @@ def spread_by_depth(record: xr.Dataset, shown: Sequence[Moment]) -> Figure:
         if moment.name in limited:
             _mark_depth(axis, limited[moment.name])
         _titled(axis, record, moment)
-    top = max([axis.dataLim.y1 for axis in axes if np.isfinite(axis.dataLim.y1)], default=0.0)
-    highest = max([top, *(single[m.name] for m in shown if m.name in single)])
-    axes[0].set_ylim(0, 1.12 * highest if highest > 1e-6 else 0.01)
+    spreads = [record[SPREAD].values[moment.row] for moment in shown]
+    tops = [float(spread[np.isfinite(spread)].max(initial=0.0)) for spread in spreads]
+    top = max([*tops, *(single[m.name] for m in shown if m.name in single)])
+    room = 1.35 if any(m.name in limited for m in shown) else 1.1  # for what is written above the dots
+    axes[0].set_ylim(0, room * top if top > 1e-6 else 0.01)
     axes[0].set_ylabel("Spread of the state of lithiation\nwithin a particle")
     _legend_above(figure, axes, (_DOT, _RUNNING, _SPHERE))
     return figure
@@ -187,14 +183,15 @@ def lithiation_histogram(record: xr.Dataset, shown: Sequence[Moment]) -> Figure:
     axis = figure.subplots()
     middles = record["sol"].values
     edges = bin_edges(middles)
-    seen = []
+    seen, top = [], 0.0
     for moment, colour in zip(shown, MOMENT_COLOURS, strict=False):
         share = np.nan_to_num(record[SHARES].values[moment.row])
         full = nearly_full(middles, share)
         text = f"{_spoken(moment)}: {_percent(full)} above {NEARLY_FULL:g}"
         axis.stairs(100 * share, edges, color=colour, lw=1.6, label=_literal(text))
+        top = max(top, 100 * float(share.max(initial=0.0)))
         axis.stairs(100 * share, edges, color=colour, fill=True, alpha=0.18, lw=0)
-        seen.extend(edges[:-1][share > 0])
+        seen.extend(edges[:-1][share > 1e-3 * share.max()])
     axis.axvspan(NEARLY_FULL, 1.0, color="#b2182b", alpha=0.08, lw=0, zorder=0)
     axis.axvline(NEARLY_FULL, color="#b2182b", lw=0.9, ls="--")
     axis.annotate(
@@ -202,7 +199,7 @@ def lithiation_histogram(record: xr.Dataset, shown: Sequence[Moment]) -> Figure:
         textcoords="offset points", color="#b2182b", ha="right", va="top",
     )  # fmt: skip
     axis.set_xlim(max(min(seen, default=0.0) - 0.03, 0.0), 1.0)
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.12 * top if top > 0 else 1.0)
     axis.set_xlabel("State of lithiation")
     axis.set_ylabel(f"Active material (% per {np.diff(edges).mean():.2g})")
     _plain(axis)
@@ -252,8 +249,11 @@ def differences(record: xr.Dataset) -> Figure:
         _front(axes[1, 1], x, ratio, part)
     axes[0, 0].set_ylim(bottom=0)
     axes[1, 0].set_ylabel("Depth (share of thickness)")
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=3, frameon=False, fontsize=9)
+    style: dict[str, Any] = {"ncols": 3, "frameon": False, "fontsize": 9}
+    if (legend := axes[0, 0].get_legend_handles_labels())[0]:
+        figure.legend(*legend, loc="outside upper left", **style)
+    if (legend := axes[1, -1].get_legend_handles_labels())[0]:
+        figure.legend(*legend, loc="outside upper right", **style)
     return figure
 
 
@@ -302,10 +302,10 @@ def _map(
     *,
     about_one: bool,
 ) -> None:
-    """Means in slices of the depth, separator on top; grey where a slice has no particle."""
+    """Means in slices of the depth, separator on top; grey where there is nothing."""
     slices = _slices(depth.size)
-    means = np.ma.masked_invalid(_binned(values, weight, depth, slices).T)
-    top = float(means.compressed().max(initial=1e-6))
+    means = np.ma.masked_invalid(_neighboured(_binned(values, weight, depth, slices)).T)
+    top = float(means.compressed().max(initial=0.01))
     style: dict[str, Any] = {"cmap": "magma_r", "vmin": 0.0, "vmax": top}
     extend = "neither"
     if about_one:
@@ -336,13 +336,12 @@ def _front(axis: Axes, x: np.ndarray, ratio: np.ndarray, record: xr.Dataset) -> 
     halo = [withStroke(linewidth=3, foreground="white")]
     axis.plot(x, middle, color=_INK, lw=1.6, path_effects=halo, label="mean depth of the reaction")
     axis.axhline(even, color=_INK, lw=1.0, ls=":", label="with one current everywhere")
-    axis.legend(loc="lower left", fontsize=8, framealpha=0.85, edgecolor="none")
 
 
 # ------------------------------------------------------------------ helpers: numbers
 def _slices(particles: int) -> int:
-    """Slices of the depth such that about three particles share one."""
-    return int(np.clip(particles // 3, 1, _SLICES))
+    """Slices of the depth such that about four particles share one."""
+    return int(np.clip(particles // 4, 1, _SLICES))
 
 
 def _binned(values: np.ndarray, weight: np.ndarray, depth: np.ndarray, slices: int) -> np.ndarray:
@@ -355,10 +354,22 @@ def _binned(values: np.ndarray, weight: np.ndarray, depth: np.ndarray, slices: i
     return np.divide(summed, total, out=np.full_like(total, np.nan), where=total > 0)
 
 
+def _neighboured(means: np.ndarray) -> np.ndarray:
+    """Slices without the middle of a particle get the values of the nearest: particles reach beyond them."""
+    filled = np.flatnonzero(np.isfinite(means).any(axis=0))
+    if not filled.size:
+        return means
+    away = np.abs(np.arange(means.shape[1])[:, None] - filled)
+    found = means[:, filled[away.argmin(axis=1)]]
+    found[:, away.min(axis=1) > _REACH] = np.nan
+    return found
+
+
 def _running_mean(depth: np.ndarray, values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean along the depth, over particles less than a slice away, the nearest counting most."""
     known = np.isfinite(values) & np.isfinite(depth)
-    places = np.linspace(0, 1, 101)
+    ends = depth[known].min(initial=1.0), depth[known].max(initial=0.0)
+    places = np.linspace(*ends, 101)
     away = np.abs(depth[known] - places[:, None]) * _slices(depth.size)
     near = np.maximum(1 - away, 0.0) * weight[known]
     total = near.sum(axis=1)
@@ -393,13 +404,22 @@ def _side_by_side(count: int) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
+def _scatter(axis: Axes, record: xr.Dataset, values: np.ndarray, colour: str) -> None:
+    """A dot for every particle at its depth."""
+    many = record[DEPTH].size > _MANY
+    axis.scatter(
+        record[DEPTH].values, values, s=_dots(record), color=colour, ec="none" if many else "white", lw=0.4,
+        zorder=3, alpha=0.5 if many else 0.85, rasterized=many, label=_DOT,
+    )  # fmt: skip
+
+
 def _mark_depth(axis: Axes, share: float) -> None:
     """Tint the part of the depth in which diffusion in the solid limits."""
     axis.axvspan(0, share, color="#b2182b", alpha=0.06, lw=0, zorder=0)
     axis.axvline(share, color="#b2182b", lw=0.9, ls=":")
     axis.annotate(
-        f"{_percent(share)} limited by\ndiffusion in the solid", (0.02, 0.02), xycoords="axes fraction",
-        fontsize=8.5, color="#b2182b", va="bottom",
+        f"{_percent(share)} limited by\ndiffusion in the solid", (0.03, 0.98), xycoords="axes fraction",
+        fontsize=8.5, color="#b2182b", va="top",
     )  # fmt: skip
 
 
@@ -421,7 +441,9 @@ def _literal(text: str) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.2g} %"
+    if 0 < share < 0.001:
+        return "less than 0.1 %"
+    return f"{100 * share:.0f} %" if share >= 0.1 or share <= 0 else f"{100 * share:.2g} %"
 
 
 def _plain(axis: Axes) -> None:
