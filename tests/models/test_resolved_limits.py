@@ -19,7 +19,7 @@ from lithoscape.generate import Structure, make, rasterise
 from lithoscape.generate.recipe import check_recipe
 from lithoscape.image import Grid, Volume
 from lithoscape.materials import get_electrolyte, get_set
-from lithoscape.materials.schema import ActiveMaterial
+from lithoscape.materials.schema import ActiveMaterial, Electrolyte
 from lithoscape.mesh import MeshOptions, Tessellation, check, mesh_volume
 from lithoscape.mesh.build import domain
 from lithoscape.mesh.structured import Layer, layered_cell
@@ -36,8 +36,13 @@ ELECTROLYTE = replace(
     get_electrolyte("Nyman2008"), conductivity=lambda c, T, m: KAPPA, diffusivity=lambda c, T, m: D_E,
     transference=T_PLUS, thermodynamic_factor=TDF,
 )  # fmt: skip
-EVEN = replace(NMC, ocp=lambda x, m: 4.0, exchange_current=lambda c, c_s, c_max, T, m: 2.0)
+EVEN = replace(
+    NMC, c_max=1e6, diffusivity=1e-12, ocp=lambda x, m: 4.0,
+    exchange_current=lambda c, c_s, c_max, T, m: 2.0,
+)  # fmt: skip
 """Reacts the same wherever and however full it is."""
+OHMIC = replace(ELECTROLYTE, thermodynamic_factor=1e-12)
+"""Its potential follows Ohm's law whatever its concentration."""
 TIGHT = NewtonOptions(update=1e-9, residual=1e-9)
 
 
@@ -60,7 +65,7 @@ POROSITY, TRANSPORT = 0.5, 0.3
 WIDTHS = (2.5 * UM, 1.25 * UM)
 
 
-def film(dim: int, n: int, material: ActiveMaterial = NMC) -> Problem:
+def film(dim: int, n: int, material: ActiveMaterial = NMC, electrolyte: Electrolyte = ELECTROLYTE) -> Problem:
     """Separator and film of n cells each, in 2D or 3D."""
     layers = [Layer("separator", GAP, n), Layer("active", FILM, n)]
     lateral = [(width, max(1, round(width / FILM * n))) for width in WIDTHS[: dim - 1]]
@@ -68,7 +73,7 @@ def film(dim: int, n: int, material: ActiveMaterial = NMC) -> Problem:
     phases = (
         Phase("active", material, START, SIGMA), Phase("separator", porosity=POROSITY, transport=TRANSPORT),
     )  # fmt: skip
-    return resolved(cells, ResolvedCell(phases, ELECTROLYTE, SET.negative, T, CURRENT))
+    return resolved(cells, ResolvedCell(phases, electrolyte, SET.negative, T, CURRENT))
 
 
 def through(problem: Problem, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,16 +128,39 @@ def test_a_film_follows_the_series(dim: int, cells: tuple[int, ...]) -> None:
     assert (np.array(found[-1]) < (2e-4, 3e-4, 3e-4, 5e-4)).all(), found
 
 
+def steady(dim: int, n: int, electrolyte: Electrolyte) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Height above the lithium, c_e and phi_e at 300 A/m2, after 40 diffusion times of the separator."""
+    problem = film(dim, n, EVEN, electrolyte)
+    marched(problem, POROSITY * GAP**2 / (D_E * TRANSPORT) * np.geomspace(0.01, 40, 30), 300.0)
+    return *through(problem, 0), through(problem, 1)[1]
+
+
+SLOPE = -300.0 * (1 - T_PLUS) / (FARADAY * D_E * TRANSPORT)
+
+
+def line(place: np.ndarray) -> np.ndarray:
+    return ELECTROLYTE.initial_concentration + SLOPE * (place - GAP / 2)
+
+
 @pytest.mark.parametrize("dim", [2, 3])
 def test_steady_salt_falls_along_a_line(dim: int) -> None:
-    problem = film(dim, 6, EVEN)
-    diffusion = POROSITY * GAP**2 / (D_E * TRANSPORT)
-    marched(problem, diffusion * np.array([0.01, 0.1, 1, *range(3, 40, 2)]), CURRENT)
-    place, c_e = through(problem, 0)
-    slope = -CURRENT * (1 - T_PLUS) / (FARADAY * D_E * TRANSPORT)
-    line = ELECTROLYTE.initial_concentration + slope * (place - GAP / 2)
-    # Newton's tolerance is 1e-9 of 1000 mol/m3, the fall 6
-    assert np.abs(c_e - line).max() < 3e-7 * abs(slope) * GAP
+    place, c_e, phi_e = steady(dim, 6, OHMIC)
+    # Newton's tolerance is 1e-9 of 1000 mol/m3, the fall 600
+    assert np.abs(c_e - line(place)).max() < 1e-8 * abs(SLOPE) * GAP
+    fall = -300.0 * place / (KAPPA * TRANSPORT)
+    assert np.abs(phi_e - phi_e[place < 1e-3 * UM].mean() - fall).max() < 1e-8 * np.ptp(fall)
+
+
+def test_steady_potential_follows_the_logarithm() -> None:
+    errors = []
+    for n in (6, 12, 24):
+        place, c_e, phi_e = steady(2, n, ELECTROLYTE)
+        fall = -300.0 * place / (KAPPA * TRANSPORT)
+        fall += 2 * thermal_voltage(T) * (1 - T_PLUS) * TDF * np.log(line(place) / line(np.zeros(1)))
+        errors.append(np.std(phi_e - fall) / np.ptp(fall))
+        assert np.abs(c_e - line(place)).max() < 1e-5 * abs(SLOPE) * GAP
+    assert (np.log2(np.array(errors[:-1]) / np.array(errors[1:])) > 1.9).all(), errors
+    assert errors[-1] < 1e-4
 
 
 # -- pores between two metals: what the model makes of their resistance -------------------
@@ -226,15 +254,14 @@ def voxel_transport(pores: np.ndarray, axis: int = 0) -> float:
 
 
 def metals(mesh: Tessellation) -> Problem:
-    """Ends that cost nothing, an electrolyte whose potential follows Ohm's law whatever its concentration."""
+    """Ends that cost nothing, so that only the pores are left."""
     metal = replace(
         EVEN, ocp=lambda x, m: 0.0, diffusivity=1e-8, c_max=1e9,
         exchange_current=lambda c, c_s, c_max, T, m: METAL,
     )  # fmt: skip
     lithium = replace(SET.negative, exchange_current=lambda c, T, m: METAL)
     phases = Phase("film", metal, 0.4, METAL), Phase("pore", porosity=1.0)
-    ohmic = replace(ELECTROLYTE, thermodynamic_factor=1e-12)
-    return resolved(domain(mesh, MPI.COMM_SELF), ResolvedCell(phases, ohmic, lithium, T, 100.0))
+    return resolved(domain(mesh, MPI.COMM_SELF), ResolvedCell(phases, OHMIC, lithium, T, 100.0))
 
 
 @pytest.mark.slow
