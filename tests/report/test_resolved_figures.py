@@ -9,10 +9,11 @@ import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection, PathCollection, QuadMesh
 
+from lithoscape.field_files import FieldMesh, write_vtu
 from lithoscape.mesh import read_mesh, write_mesh
 from lithoscape.report import resolved_figures as figures
 from lithoscape.report import write_report
-from lithoscape.report.document import Details, kept_moments, render
+from lithoscape.report.document import Details, kept_moments, region_sizes, render
 
 READY = Path(__file__).parents[2] / "meshes" / "ready"
 PIXEL = bytes.fromhex(
@@ -107,13 +108,30 @@ def test_particles_are_dots_by_volume_with_their_spread_over_the_mean_of_a_depth
     for axis, moment in zip(drawn.axes, shown, strict=True):
         at = record.isel(time=moment.row)
         assert np.allclose(dots(axis).get_offsets(), np.column_stack([at[figures.DEPTH], at[figures.MEAN]]))
-        assert np.ptp(dots(axis).get_sizes() / at[figures.VOLUME].values) < 1e-6 * 1e18
+        per_volume = dots(axis).get_sizes() / at[figures.VOLUME].values
+        assert np.allclose(per_volume, per_volume[0])
         bars = next(c for c in axis.collections if isinstance(c, LineCollection))
         lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
         assert np.allclose(lengths, 2 * at[figures.SPREAD])
         assert np.array_equal(axis.lines[0].get_ydata(), at[figures.SLAB_MEAN])
         assert axis.get_xlim() == (0, 1)
         assert [t.get_text() for t in axis.get_xticklabels()] == ["separator", "0.5", "collector"]
+
+
+def test_a_name_that_is_the_time_stands_once(record):
+    shown = figures.moments(record, [("12 min", 720.0), ("end", 1440.0)])
+    titles = [axis.get_title() for axis in figures.particles_by_depth(record, shown).axes]
+    assert titles == ["12 min\nmean 0.60", "end\n24 min, mean 0.90"]
+    (axis,) = figures.lithiation_histogram(record, shown).axes
+    assert axis.get_legend_handles_labels()[1][0].startswith("12 min: ")
+
+
+def test_equal_particles_are_not_drawn_apart_by_rounding(record):
+    even = record.isel(time=[0]).assign({figures.SPREAD: 0 * record[figures.SPREAD][:1]})
+    even = even.drop_vars(figures.SLAB_MEAN)
+    even[figures.MEAN] = 0.34 + 1e-14 * record[figures.DEPTH] * xr.ones_like(even["time"])
+    low, high = figures.particles_by_depth(even, figures.moments(even)).axes[0].get_ylim()
+    assert high - low == pytest.approx(0.02) and low < 0.34 < high
 
 
 def test_dots_of_many_particles_are_pixels():
@@ -179,6 +197,14 @@ def test_slices_beside_particles_are_filled_and_far_ones_are_not():
     means = np.array([[np.nan, 1.0, np.nan, np.nan, np.nan, np.nan, np.nan, 2.0]])
     assert np.array_equal(
         figures._neighboured(means), [[1.0, 1.0, 1.0, 1.0, np.nan, 2.0, 2.0, 2.0]], equal_nan=True
+    )
+
+
+def test_a_fragment_does_not_stand_for_a_slice():
+    values, depth = np.array([[1.0, 2.0, 9.0]]), np.array([0.1, 0.2, 0.9])
+    assert figures._binned(values, np.array([1.0, 1.0, 0.1]), depth, 2).tolist() == [[1.5, 9.0]]
+    assert np.array_equal(
+        figures._binned(values, np.array([1.0, 1.0, 0.01]), depth, 2), [[1.5, np.nan]], equal_nan=True
     )
 
 
@@ -336,6 +362,19 @@ def test_sizes_and_shares_of_the_electrode(tmp_path, record):
     assert per == pytest.approx(1e-6 * surface / total, rel=5e-3)
     per = float(found["Reaction area per volume of active material [1/µm]"])
     assert per == pytest.approx(1e-6 * surface / float(record[figures.VOLUME].sum()), rel=5e-3)
+
+
+def test_without_the_mesh_the_shares_come_from_the_fields(tmp_path):
+    source = read_mesh(READY / "three_phases.vtu")
+    (tmp_path / "fields").mkdir()
+    (tmp_path / "fields" / "regions.json").write_text(json.dumps(source.regions))
+    for part, names in (("solid", ("active", "binder")), ("electrolyte", ("binder", "pore", "separator"))):
+        which = np.isin(source.tags, [source.regions[name] for name in names])
+        mesh = FieldMesh("tetra", source.points, source.cells[which], {"Region": source.tags[which]})
+        write_vtu(mesh, {}, tmp_path / "fields" / f"end_{part}.vtu")
+    whole = {name: size for name, size in source.region_sizes().items() if name != "inactive"}
+    assert region_sizes(tmp_path) == pytest.approx(whole, rel=1e-9, abs=0)
+    assert region_sizes(tmp_path / "fields") == {}
 
 
 def test_a_section_in_the_plane_counts_areas_and_lengths():

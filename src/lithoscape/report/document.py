@@ -282,7 +282,7 @@ def _particles(record: xr.Dataset, details: Details, folder: Path | None) -> lis
     ]
     parts += [] if folder is None else _kept_pictures(folder)
     parts.append("<h3>Particles and electrode</h3>")
-    parts.append(page.pairs(_particle_facts(record, {} if folder is None else _region_sizes(folder))))
+    parts.append(page.pairs(_particle_facts(record, {} if folder is None else region_sizes(folder))))
     if rows := _solver_time(details.statistics):
         parts.append("<h3>Where the time went</h3>")
         parts.append(page.table(("Part of the solve", "Time [s]", "Share [%]"), rows))
@@ -380,8 +380,11 @@ def _porosity(record: xr.Dataset) -> dict[str, float]:
         return {}
 
 
-def _region_sizes(folder: Path) -> dict[str, float]:
-    """Volume [m3] (area in 2D) of every region, from the mesh or the fields that were kept; else nothing."""
+def region_sizes(folder: Path) -> dict[str, float]:
+    """Volume [m3] (area in 2D) of every region, from the mesh that was kept; else nothing.
+
+    A mesh of the user's own is not kept: what conducts or holds electrolyte is in the fields.
+    """
     from ..field_files import read_vtu
     from ..mesh import read_mesh
 

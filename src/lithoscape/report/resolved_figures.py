@@ -49,9 +49,12 @@ _INK, _EMPTY = "#1d2430", "#dfe3e8"
 _DOT, _BAR = "particle, area by volume", "standard deviation within it"
 _RUNNING, _SPHERE = "running mean by volume", "sphere by itself at the mean current"
 _MANY = 400  # particles from which on dots are drawn as pixels: vectors would make the page heavy
+_SOME = 8  # particles from which on a running mean says more than its dots
 _SLICES = 24  # of the depth, at most
+_FRAGMENT = 0.05  # of the mean weight of a slice
 _REACH = 2  # slices that a particle may reach beyond that of its middle
 _COURSE = 600  # rows drawn of a map, at most
+_SPAN = 0.02  # of the state of lithiation that an axis shows at least
 _RESTING = 0.02  # of the largest mean current: below that, relative currents say nothing
 _THIRDS = ("near the separator", "in the middle", "near the collector")
 
@@ -146,6 +149,9 @@ def particles_by_depth(record: xr.Dataset, shown: Sequence[Moment]) -> Figure:
         )  # fmt: skip
         _scatter(axis, record, middle, colour)
         _titled(axis, record, moment)
+    low, high = axes[0].get_ylim()
+    if high - low < _SPAN:  # at the start all is equal but for rounding
+        axes[0].set_ylim((low + high - _SPAN) / 2, (low + high + _SPAN) / 2)
     axes[0].set_ylabel("State of lithiation")
     _legend_above(figure, axes, (_DOT, _BAR, "mean at a depth", "standard deviation at a depth"))
     return figure
@@ -159,7 +165,7 @@ def spread_by_depth(record: xr.Dataset, shown: Sequence[Moment]) -> Figure:
     for axis, moment, colour in zip(axes, shown, MOMENT_COLOURS, strict=False):
         spread = record[SPREAD].values[moment.row]
         _scatter(axis, record, spread, colour)
-        if depth.size > 2:
+        if depth.size >= _SOME:
             places, mean = _running_mean(depth, spread, volume)
             axis.plot(places, mean, color=_INK, lw=1.5, zorder=4, label=_RUNNING)
         if moment.name in single:
@@ -340,14 +346,19 @@ def _front(axis: Axes, x: np.ndarray, ratio: np.ndarray, record: xr.Dataset) -> 
 
 # ------------------------------------------------------------------ helpers: numbers
 def _slices(particles: int) -> int:
-    """Slices of the depth such that about four particles share one."""
-    return int(np.clip(particles // 4, 1, _SLICES))
+    """Slices of the depth such that about four particles share one, but of few particles not all."""
+    return int(np.clip(particles // 4, min(particles, 4), _SLICES))
 
 
 def _binned(values: np.ndarray, weight: np.ndarray, depth: np.ndarray, slices: int) -> np.ndarray:
-    """Weighted means over the particles in each slice of the depth (time, slice); NaN where there is none."""
+    """Weighted means over the particles in each slice of the depth (time, slice).
+
+    NaN where there is none, or only fragments: they do not stand for a slice.
+    """
     place = np.clip((np.nan_to_num(depth) * slices).astype(int), 0, slices - 1)
     member = (place[:, None] == np.arange(slices)) * np.nan_to_num(weight)[:, None]
+    within = member.sum(axis=0)
+    member[:, within < _FRAGMENT * within.mean()] = 0.0
     known = np.isfinite(values)
     total = known.astype(float) @ member
     summed = np.where(known, values, 0.0) @ member
@@ -380,7 +391,7 @@ def _dots(record: xr.Dataset) -> np.ndarray:
     """Area of the dot of every particle [points^2], by its volume."""
     volume = np.nan_to_num(record[VOLUME].values)
     typical = float(np.clip(1400 / volume.size, 5.0, 42.0))
-    return np.asarray(typical * volume / max(float(volume.mean()), 1e-300))
+    return np.maximum(typical * volume / max(float(volume.mean()), 1e-300), 1.0)  # a fragment is still seen
 
 
 # ------------------------------------------------------------------ helpers: drawing
@@ -425,14 +436,16 @@ def _mark_depth(axis: Axes, share: float) -> None:
 
 def _titled(axis: Axes, record: xr.Dataset, moment: Moment) -> None:
     name = textwrap.wrap(moment.name, 30, max_lines=2, placeholder=" …") or [""]
-    facts = [duration(moment.time)]
+    time = duration(moment.time)
+    facts = [] if time in moment.name else [time]
     if WHOLE in record:
         facts.append(f"mean {float(record[WHOLE].values[moment.row]):.2f}")
     axis.set_title("\n".join([*map(_literal, name), ", ".join(facts)]), fontsize=10)
 
 
 def _spoken(moment: Moment) -> str:
-    return f"{textwrap.shorten(moment.name, 40, placeholder=' …')}, {duration(moment.time)}"
+    name, time = textwrap.shorten(moment.name, 40, placeholder=" …"), duration(moment.time)
+    return name if time in name else f"{name}, {time}"
 
 
 def _literal(text: str) -> str:
