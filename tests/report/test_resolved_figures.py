@@ -185,8 +185,11 @@ def meshes(figure):
 
 
 def test_differences_are_means_by_volume_in_slices_of_the_depth(record):
-    within, ratio = meshes(figures.differences(record))
+    drawn = figures.differences(record)
+    within, ratio = meshes(drawn)
     assert within.shape == ratio.shape == (7, 41)
+    assert [axis.yaxis_inverted() for axis in drawn.axes[:4]] == [False, False, True, True]
+    assert [t.get_text() for t in drawn.axes[2].get_yticklabels()] == ["separator", "0.5", "collector"]
     depth, volume = record[figures.DEPTH].values, record[figures.VOLUME].values
     there = (depth * 7).astype(int) == 3
     expected = (record[figures.HIGHEST] - record[figures.LOWEST]).values[20, there]
