@@ -80,6 +80,7 @@ class _Cursor:
     started: float = 0.0
     directions: tuple[str, ...] = ()
     dt: float = 0.0
+    error: float = 0.0
     accepted: int = 0
     landed: tuple[str, ...] = ()
 
@@ -205,7 +206,7 @@ class Simulation:
         """Begin a step: decide directions, find consistent potentials, record."""
         self.cursor.directions = tuple(turn.spec.directions(self.problem.voltage()))
         self.cursor.started = history.now.time
-        self.cursor.dt = self.options.time.first_step
+        self.cursor.dt, self.cursor.error = self.options.time.first_step, 0.0
         try:
             history = self.stepper.frozen(history)
         except ArithmeticError as error:
@@ -238,7 +239,9 @@ class Simulation:
         if finished:
             attempt, due = located, None
         elif dt == cursor.dt or attempt.error > 1e-3:
-            cursor.dt = max(cursor.dt if due else 0.0, self.stepper.next_step(dt, attempt.error))
+            longer = self.stepper.next_step(dt, attempt.error, (history.step, cursor.error))
+            cursor.dt = max(cursor.dt if due else 0.0, longer)
+        cursor.error = attempt.error
         assert attempt.state is not None
         history = history.pushed(attempt.state)
         cursor.accepted += 1
@@ -365,8 +368,9 @@ class Simulation:
         return [m for m in self.moments if (m.cycle, m.step) == place and m.name not in self.cursor.landed]
 
     def _land(self, turn: Turn, history: History, which: str) -> None:
+        due = next((m.after for m in self._pending(turn) if m.name == which), which)
         for moment in self._pending(turn):
-            if moment.after == which or moment.name == which:
+            if moment.after == due:  # several moments may be at one time
                 self.cursor.landed = (*self.cursor.landed, moment.name)
                 if self.on_moment is not None:
                     self.on_moment(moment.name, history.now.time)
@@ -416,6 +420,7 @@ class Simulation:
             "started": self.cursor.started,
             "directions": list(self.cursor.directions),
             "dt": self.cursor.dt,
+            "error": self.cursor.error,
             "accepted": self.cursor.accepted,
             "landed": list(self.cursor.landed),
         }

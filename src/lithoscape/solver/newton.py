@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .linear import LARGE, SMALL, DirectSolver, KrylovSolver
+from .linear import LARGE, SMALL, USUAL, DirectSolver, KrylovSolver
 from .system import System
 
 _LONGEST = 10.0
@@ -19,6 +19,16 @@ _ROUND_OFF = 1e-11
 
 _FAR = 8.0
 """Ratio of rates from which a preconditioner is made again without being tried."""
+
+
+_LOOSEST = 0.1
+"""Relative residual that a linear solve is taken to at least."""
+
+_KEPT = 0.03
+"""Contraction from which the last iterations do without another Jacobian, whatever the solver."""
+
+_IMPATIENT = 12
+"""Iterations after which a solve with a Krylov method is given up: a smaller step costs less."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ class Newton:
         self.system = system
         self.options = options or NewtonOptions()
         size = system.matrix.getSize()[0]
-        iterative = bool(system.problem.blocks) and size >= LARGE
+        iterative = bool(system.problem.blocks) and size >= LARGE[system.problem.domain.dim]
         self.linear = (
             KrylovSolver(system.matrix, system.numbers_of_blocks())
             if iterative
@@ -92,7 +102,8 @@ class Newton:
     def _iterate(self, rate: float, history: np.ndarray, keep: bool) -> NewtonResult:
         o, last, norm, growths, age = self.options, np.inf, np.inf, 0, 1
         noise = 16 * np.finfo(float).eps * self.system.max_norm(self.system.scaled(history))
-        for k in range(1, o.iterations + 1):
+        most = o.iterations if self.linear.lags else min(o.iterations, _IMPATIENT)
+        for k in range(1, most + 1):
             began = clock.perf_counter()
             tangents = [closure.update() for closure in self.system.problem.closures]
             residual = self.system.residual(rate, history)
@@ -106,7 +117,7 @@ class Newton:
             if not keep and not self._refresh(rate, tangents):
                 return NewtonResult(False, k, "the Jacobian is singular")
             age, keep = (age + 1, True) if keep else (0, True)
-            update = self.linear.solve(residual)
+            update = self.linear.solve(residual, self._forcing(size))
             norm = self.system.max_norm(update)
             self.iterations += 1
             ratio = norm / last if k > 1 else 0.0
@@ -115,9 +126,14 @@ class Newton:
             if not np.isfinite(norm) or growths > 3:
                 return NewtonResult(False, k, "Newton's updates grow")
             keep = (self.linear.lags and ratio <= self._contraction) or norm < _ROUND_OFF
+            keep = keep or (k > 1 and ratio <= _KEPT)
             self.system.add(update, -min(1.0, _LONGEST / max(norm, 1e-300)))
             last = norm
-        return NewtonResult(False, o.iterations, f"no convergence in {o.iterations} iterations")
+        return NewtonResult(False, most, f"no convergence in {most} iterations")
+
+    def _forcing(self, size: float) -> float:
+        """Relative residual to take a linear solve to: not further than is asked for in the end."""
+        return min(max(USUAL, 0.3 * self.options.residual / max(size, 1e-300)), _LOOSEST)
 
     def _refresh(self, rate: float, tangents: list[tuple[np.ndarray, ...]]) -> bool:
         began = clock.perf_counter()
