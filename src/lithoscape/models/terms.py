@@ -69,14 +69,16 @@ def floored(c_e: Any, m: Maths = NUMPY) -> Any:
 
 def guarded_ocp(material: ActiveMaterial, x: Any, m: Maths = NUMPY, guard: Guard = PARTICLE_GUARD) -> Any:
     """Open-circuit potential [V vs Li], continued linearly outside the guard."""
-    return material.ocp(m.clip(x, *guard.laws), m) + guard.slope * guard.beyond(x, m)
+    beyond = guard.beyond(x, m)
+    # the law's slope goes as the guard's sets in: a kink between the two makes Newton's method cycle
+    return material.ocp(x - beyond, m) + guard.slope * beyond
 
 
 def guarded_exchange_current(
     material: ActiveMaterial, c_e: Any, x: Any, T: float, m: Maths = NUMPY, guard: Guard = PARTICLE_GUARD
 ) -> Any:
     """Exchange current density [A/m2] at surface stoichiometry ``x``."""
-    inside = m.clip(x, *guard.laws)
+    inside = x - guard.beyond(x, m)
     return material.exchange_current(floored(c_e, m), inside * material.c_max, material.c_max, T, m)
 
 
