@@ -24,6 +24,9 @@ _FAR = 8.0
 _LOOSEST = 0.1
 """Relative residual that a linear solve is taken to at least."""
 
+_TOGETHER = 0.1
+"""Weight of what the rows that store something leave together: conservation, beside the worst single row."""
+
 _KEPT = 0.03
 """Contraction from which the last iterations do without another Jacobian, whatever the solver."""
 
@@ -51,6 +54,8 @@ class NewtonResult:
     converged: bool
     iterations: int
     reason: str = ""
+    residual: np.ndarray | None = None
+    """Scaled rows at the solution, owned part."""
 
 
 class Newton:
@@ -111,9 +116,10 @@ class Newton:
             size = self.system.max_norm(residual)
             if not np.isfinite(size):
                 return NewtonResult(False, k, "the residual is not finite")
+            size = max(size, _TOGETHER * self.system.imbalance(residual))
             small = size < max(o.residual, noise) or norm < _ROUND_OFF
             if k > 1 and small and self._remaining < o.update:
-                return NewtonResult(True, k)
+                return NewtonResult(True, k, "", residual)
             if not keep and not self._refresh(rate, tangents):
                 return NewtonResult(False, k, "the Jacobian is singular")
             age, keep = (age + 1, True) if keep else (0, True)

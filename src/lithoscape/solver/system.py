@@ -108,6 +108,19 @@ class System:
         scales = [u.row_scale for u in self.problem.unknowns]
         return vector / np.repeat(scales, self.owned)
 
+    def stored_part(self, residual: np.ndarray) -> np.ndarray:
+        """A scaled residual in the units of the rows; zero in rows that store nothing."""
+        scales = [u.row_scale if u.differential else 0.0 for u in self.problem.unknowns]
+        return residual * np.repeat(scales, self.owned)
+
+    def imbalance(self, residual: np.ndarray) -> float:
+        """Sum of a scaled residual over the rows of each unknown that stores something; the largest."""
+        pairs = zip(self.offsets[:-1], self.offsets[1:], self.problem.unknowns, strict=True)
+        sums = np.array([residual[a:b].sum() if u.differential else 0.0 for a, b, u in pairs])
+        if self.comm.size > 1:
+            self.comm.Allreduce(MPI.IN_PLACE, sums)
+        return float(np.abs(sums).max())
+
     def get(self) -> list[np.ndarray]:
         """Copies of all fields, owned and ghost."""
         return [f.x.array.copy() for f in self.functions]

@@ -165,7 +165,7 @@ class Stepper:
         if not result.converged:
             self.load(past[0])
             return Attempt(None, np.inf, result)
-        state = self._collect(history, dt, f, old)
+        state = self._collect(history, dt, f, old, result.residual)
         return Attempt(state, self._error(state, past, predicted, f), result)
 
     def _start(self, past: tuple[State, ...], f: _Formula, predicted: list[np.ndarray]) -> None:
@@ -174,7 +174,9 @@ class Stepper:
             closure.state[:] = past[0].internal[k]
             closure.flux.x.array[:] = _combine(f.weights, [s.fluxes[k] for s in past])
 
-    def _collect(self, history: History, dt: float, f: _Formula, old: tuple[State, State]) -> State:
+    def _collect(
+        self, history: History, dt: float, f: _Formula, old: tuple[State, State], left: np.ndarray | None
+    ) -> State:
         p = self.system.problem
         internal = [c.advance() for c in p.closures]
         for c, x in zip(p.closures, internal, strict=True):
@@ -186,7 +188,8 @@ class Stepper:
             self.system.get(),
             internal,
             [c.guess() for c in p.closures],
-            self.system.storage(),
+            # what would be stored had Newton left nothing: residuals do not add up over the steps
+            self.system.storage() - (0.0 if left is None else self.system.stored_part(left) / f.a[0]),
             charge,
             current,
         )
