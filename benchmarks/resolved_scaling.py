@@ -1,6 +1,7 @@
 """Discharge of a resolved packing at several sizes: wall time, its split, memory, cost per unknown.
 
-    python benchmarks/resolved_scaling.py [--size-um 2.5 1.7 1.0] [--rate 1] [--ranks 2] [--minutes 60]
+    python benchmarks/resolved_scaling.py [--size-um 2.5 1.8 0.85] [--rate 1] [--ranks 2] [--tolerance 1e-3]
+        [--minutes 60]
 
 A packing of 8 um spheres, 60 x 50 x 50 um, cut at its ends, behind 10 um of separator, of the NMC811 half
 cell of Chen et al. (2020), from rest to 2.7 V. Each size runs in processes of its own, one thread each. The
@@ -30,7 +31,8 @@ from lithoscape.mesh import MeshOptions, check, mesh_volume
 from lithoscape.mesh.build import domain
 from lithoscape.models import Phase, ResolvedCell, resolved
 from lithoscape.protocol import Base, parse_protocol
-from lithoscape.simulate import Simulation
+from lithoscape.simulate import Options, Simulation
+from lithoscape.solver import TimeOptions
 
 UM = 1e-6
 RECIPE = {
@@ -50,7 +52,7 @@ def meshed(size: float):
     ).mesh
 
 
-def simulation(size: float, rate: float, minutes: float) -> tuple[Simulation, float]:
+def simulation(size: float, rate: float, minutes: float, tolerance: float) -> tuple[Simulation, float]:
     """What is run, and the seconds that the mesh took."""
     comm, began = MPI.COMM_WORLD, time.perf_counter()
     cells = domain(meshed(size) if comm.rank == 0 else None, comm)
@@ -67,15 +69,16 @@ def simulation(size: float, rate: float, minutes: float) -> tuple[Simulation, fl
     )
     problem = resolved(cells, ResolvedCell(phases, materials.electrolyte, materials.negative, 298.15, one_c))
     lines = [f"Discharge at {rate:g}C for {minutes:g} minutes or until 2.7 V"]
-    made = Simulation(problem, parse_protocol(lines), Base(one_c, None))
+    options = Options(time=TimeOptions(relative=tolerance))
+    made = Simulation(problem, parse_protocol(lines), Base(one_c, None), options=options)
     made.probes["Lithium in solid [mol.m-2]"] = lambda: made.system.functional("lithium in active")
     made.probes["Lithium in electrolyte [mol.m-2]"] = lambda: made.system.functional("salt")
     return made, seconds
 
 
-def one(size: float, rate: float, minutes: float) -> None:
+def one(size: float, rate: float, minutes: float, tolerance: float) -> None:
     """One size, in this process."""
-    run, seconds = simulation(size, rate, minutes)
+    run, seconds = simulation(size, rate, minutes, tolerance)
     done = run.run()
     record, comm = done.record, MPI.COMM_WORLD
     passed = record["Discharge capacity [A.h.m-2]"].values * HOUR * run.problem.area / FARADAY
@@ -84,7 +87,8 @@ def one(size: float, rate: float, minutes: float) -> None:
     if comm.rank == 0:
         row = {
             **done.statistics, "status": done.outcome.status, "mesh_s": seconds, "gb": memory,
-            "size_um": size / UM, "end_s": float(record["time"][-1]),
+            "size_um": size / UM, "end_s": float(record["time"][-1]), "half_v": float(
+                np.interp(1800.0, record["time"].values, record["Voltage [V]"].values)),
             "balance": float(np.abs(content - content[0] - passed).max() / content[0]),
         }  # fmt: skip
         print("ROW " + json.dumps(row))
@@ -118,19 +122,20 @@ def table(rows: list[dict]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--size-um", type=float, nargs="+", default=[2.5, 1.7, 1.0])
+    parser.add_argument("--size-um", type=float, nargs="+", default=[2.5, 1.8, 0.85])
     parser.add_argument("--rate", type=float, default=1.0)
     parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--tolerance", type=float, default=1e-3, help="of time steps, as in the scenarios")
     parser.add_argument("--minutes", type=float, default=90.0)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        one(given.size_um[0] * UM, given.rate, given.minutes)
+        one(given.size_um[0] * UM, given.rate, given.minutes, given.tolerance)
         return
     rows = []
     for size in given.size_um:
         own = [sys.executable, __file__, "--one", "--size-um", str(size), "--rate", str(given.rate)]
-        own += ["--minutes", str(given.minutes)]
+        own += ["--minutes", str(given.minutes), "--tolerance", str(given.tolerance)]
         launch = (
             [str(Path(sys.executable).parent / "mpiexec"), "-n", str(given.ranks)] if given.ranks > 1 else []
         )

@@ -15,6 +15,8 @@ LARGE = {1: 1_000_000, 2: 40_000, 3: 8_000}
 """Unknowns from which a Krylov method with multigrid beats MUMPS, by dimension of the mesh."""
 USUAL = 3e-4
 """Relative residual of a solve."""
+_TYPICAL = 10
+"""Iterations of a solve with a new preconditioner."""
 
 
 class DirectSolver:
@@ -150,13 +152,13 @@ class KrylovSolver:
         self._left.array[:] = right
         self._ksp.solve(self._left, self._right)
         count = self._ksp.getIterationNumber()
-        # as if all solves went equally far
-        pace = count * np.log(USUAL) / np.log(tolerance)
         self.seconds["Krylov"] += clock.perf_counter() - began
         self.iterations, self.solves = self.iterations + count, self.solves + 1
+        # the first few iterations of any solve are quick: only one that went far tells how good it was
+        told = tolerance <= 10 * USUAL
         if self._fresh:
-            self._expected, self._fresh = max(round(pace), 1), False
-        elif pace > 1.5 * self._expected + 4:
+            self._expected, self._fresh = count if told else max(count, _TYPICAL), False
+        elif told and count > 1.5 * self._expected + 4:
             self._expected = 0
         if self._ksp.getConvergedReason() < 0:
             self._expected = 0
