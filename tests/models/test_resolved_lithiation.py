@@ -1,14 +1,17 @@
 """State of lithiation of resolved particles: known fields give known tables, on one process and on two."""
 
+from dataclasses import replace
+
 import dolfinx_solver  # noqa: F401
 import numpy as np
 import pytest
 from mpi4py import MPI
 
+from lithoscape.errors import InputError
 from lithoscape.materials import get_electrolyte, get_set
 from lithoscape.mesh import Tessellation
 from lithoscape.mesh.build import domain
-from lithoscape.models.observe import ResolvedLithiation
+from lithoscape.models.observe import ResolvedLithiation, orientation
 from lithoscape.models.resolved import Phase, ResolvedCell, resolved
 
 SET = get_set("Chen2020_half")
@@ -77,3 +80,23 @@ def test_profile_and_histogram() -> None:
     assert share.sum() == pytest.approx(1)
     assert share[[0, 1, 8, 9]] == pytest.approx(0)
     assert share[2:8] == pytest.approx(1 / 6, abs=0.03)
+
+
+@pytest.mark.parametrize(("axis", "high"), [(0, True), (0, False), (1, True)])
+def test_the_collector_says_which_way_is_through(axis: int, high: bool) -> None:
+    mesh = two_blocks(False)
+    points = mesh.points if high else mesh.points * [-1, 1]
+    cells = mesh.cells if high else mesh.cells[:, [0, 2, 1]]
+    if axis == 1:
+        points, cells = points[:, ::-1].copy(), cells[:, [0, 2, 1]]
+    turned = domain(replace(mesh, points=points, cells=cells), MPI.COMM_SELF)
+    assert orientation(turned) == (axis, high)
+
+
+def test_a_mesh_without_collector_has_no_orientation() -> None:
+    bare = two_blocks(False)
+    names = {name: tag for name, tag in bare.boundaries.items() if name != "collector"}
+    keep = np.isin(bare.facet_tags, list(names.values()))
+    lacking = replace(bare, facets=bare.facets[keep], facet_tags=bare.facet_tags[keep], boundaries=names)
+    with pytest.raises(InputError, match="the mesh lacks a boundary"):
+        orientation(domain(lacking, MPI.COMM_SELF))
