@@ -369,8 +369,13 @@ class Simulation:
 
     def _land(self, turn: Turn, history: History, which: str) -> None:
         due = next((m.after for m in self._pending(turn) if m.name == which), which)
+        elapsed = history.now.time - self.cursor.started
         for moment in self._pending(turn):
-            if moment.after == due:  # several moments may be at one time
+            # several moments may be at one time, or at the end of the step
+            late = (
+                which == "end" and not isinstance(moment.after, str) and moment.after <= elapsed * (1 + 1e-9)
+            )
+            if moment.after == due or late:
                 self.cursor.landed = (*self.cursor.landed, moment.name)
                 if self.on_moment is not None:
                     self.on_moment(moment.name, history.now.time)

@@ -21,7 +21,9 @@ from lithoscape.mesh.build import domain
 from lithoscape.mesh.domain import Domain
 from lithoscape.models.resolved import Phase, ResolvedCell, resolved
 from lithoscape.problem import Problem
-from lithoscape.solver import KrylovSolver, Newton, NewtonOptions, Stepper, System
+from lithoscape.protocol import Base, parse_protocol
+from lithoscape.simulate import Options, Simulation
+from lithoscape.solver import KrylovSolver, Newton, NewtonOptions, Stepper, System, TimeOptions
 
 UM = 1e-6
 SET = get_set("Chen2020_half")
@@ -309,3 +311,39 @@ def values_on(processes: int, solver: str) -> np.ndarray:
 @pytest.mark.parametrize("solver", ["direct", "krylov"])
 def test_two_processes_give_the_serial_answer(solver: str) -> None:
     assert values_on(2, solver) == pytest.approx(values_on(1, "direct"), rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_full_surfaces_follow_their_current(settles: bool, monkeypatch) -> None:
+    """The end of a fast discharge takes few iterations; without that step sizes collapse."""
+    steep = get_set("NMC811_half").positive.material  # falls by a volt between 0.98 and 0.995
+    cell = replace(plain(), phases=(Phase("active", steep, 0.6, 5.0), *plain().phases[1:]))
+    problem = resolved(domain(simple(), MPI.COMM_SELF), cell)
+    if not settles:
+        monkeypatch.setattr(type(problem.assembly), "settle", lambda self, currents: None)
+    options = Options(time=TimeOptions(relative=1e-3))
+    protocol = parse_protocol(["Discharge at 30 A.m-2 until 2.6 V"])
+    solution = Simulation(problem, protocol, Base(10.0, None), options=options).run()
+    assert solution.outcome.ok
+    assert solution["Voltage [V]"].values[-1] == pytest.approx(2.6, abs=1e-4)
+    tried = solution.statistics["accepted_steps"] + solution.statistics["rejected_steps"]
+    assert (solution.statistics["factorisations"] < 3.5 * tried) == settles
+
+
+def test_the_current_that_surfaces_settle_on_is_the_expected_one() -> None:
+    steep = get_set("NMC811_half").positive.material
+    cell = replace(plain(), phases=(Phase("active", steep, 0.984, 5.0), *plain().phases[1:]))
+    problem = resolved(domain(simple(), MPI.COMM_SELF), cell)
+    own, c_s = problem.assembly, problem.unknown("concentration in active").function
+    expected = [np.full(i.shape, -1.0) for i in own.currents()]
+    c_s.x.array[:] = 0.997 * steep.c_max  # a volt too far
+    assert max(abs(i).max() for i in own.currents()) > 1e6
+    own.settle(expected)
+    assert own.currents()[0] == pytest.approx(expected[0], rel=1e-3)
+    nodes = own.surfaces[0].c_s
+    inner = np.setdiff1d(np.arange(c_s.x.array.size), nodes)
+    assert np.all(c_s.x.array[inner] == 0.997 * steep.c_max)
+    # where the potential is flat, concentrations stay
+    c_s.x.array[:] = 0.7 * steep.c_max
+    own.settle(expected)
+    assert np.all(c_s.x.array == 0.7 * steep.c_max)

@@ -1,5 +1,6 @@
 """Every file in scenarios/: each variant is valid, and the runs end where they ended."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,8 @@ def test_there_are_scenarios() -> None:
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_every_variant_is_valid(name: str, variant: str) -> None:
     file = FOLDER / f"{name}.yaml"
+    if "file: volumes/" in file.read_text(encoding="utf-8") and "LITHOSCAPE_DATA" not in os.environ:
+        pytest.skip("the image is not here: LITHOSCAPE_DATA is not set")
     plan, case = prepare(load_scenario(file, variant))
     assert len(plan.sequence) >= 1
     stated = yaml.safe_load(file.read_text(encoding="utf-8")).get("validation")

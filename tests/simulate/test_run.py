@@ -18,6 +18,7 @@ from lithoscape.mesh.cad import CrackedCell, cracked_cell
 from lithoscape.models.cell import open_region, porous_region, separator_region
 from lithoscape.models.homogenised import homogenised
 from lithoscape.models.observe import Lithiation
+from lithoscape.simulate import Moment
 
 NAME, ONE = "Xu2019", ONE_C["Xu2019"]
 
@@ -198,6 +199,26 @@ def run_2d(cell, mesh) -> float:
     solution = simulation(problem, NAME, ["Discharge at 3C for 10 seconds"], 1e-3).run()
     assert solution.outcome.ok, solution.outcome.message
     return float(solution["Voltage [V]"].values[-1])
+
+
+# -- moments -----------------------------------------------------------------------
+def test_moments_at_one_time_are_all_kept() -> None:
+    kept = []
+    moments = [Moment("a", 0, 0, 30.0), Moment("b", 0, 0, 30.0), Moment("c", 0, 0, 60.0)]
+    moments += [
+        Moment("end of it", 0, 0, "end"),
+        Moment("late", 0, 0, 90.0, optional=True),
+        Moment("missed", 0, 0, 95.0),
+    ]
+    lines = ["Discharge at 1C for 60 seconds", "Rest for 10 seconds"]
+    ready = simulation(problem_of(NAME, 6), NAME, lines, 1e-3)
+    ready.moments, ready.on_moment = tuple(moments), lambda name, time: kept.append((name, time))
+    solution = ready.run()
+    assert solution.outcome.ok
+    assert sorted(kept) == [("a", 30.0), ("b", 30.0), ("c", 60.0), ("end of it", 60.0)]
+    assert [w for w in solution.statistics["warnings"] if "ended before" in w] == [
+        "'Discharge at 1C for 60 seconds' ended before the moment 'missed'"
+    ]
 
 
 # -- interruption ------------------------------------------------------------------

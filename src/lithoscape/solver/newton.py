@@ -13,6 +13,9 @@ from .system import System
 _LONGEST = 10.0
 """Longest scaled update: overpotentials overshoot by an exponential, come back by one V_T a time."""
 
+_MILD = 2.0
+"""Longest scaled update after which a Jacobian may be kept."""
+
 _ROUND_OFF = 1e-11
 """Scaled update below which an iteration only stirs round-off."""
 
@@ -131,8 +134,9 @@ class Newton:
             growths += ratio > 1.5 and age == 0 and norm > o.update
             if not np.isfinite(norm) or growths > 3:
                 return NewtonResult(False, k, "Newton's updates grow")
-            keep = (self.linear.lags and ratio <= self._contraction) or norm < _ROUND_OFF
-            keep = keep or (k > 1 and ratio <= _KEPT)
+            keep = (self.linear.lags and ratio <= self._contraction) or (k > 1 and ratio <= _KEPT)
+            # far from the solution an exponential's slope says nothing of the next one
+            keep = (keep and norm < _MILD) or norm < _ROUND_OFF
             self.system.add(update, -min(1.0, _LONGEST / max(norm, 1e-300)))
             last = norm
         return NewtonResult(False, most, f"no convergence in {most} iterations")
