@@ -1,6 +1,9 @@
 """Resolved electrodes from scenario files: what goes in, what a run leaves, what is refused."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ import numpy as np
 import pytest
 import pyvista
 
+from lithoscape import records
 from lithoscape.errors import InputError
 from lithoscape.image import Volume, write_volume
 from lithoscape.image.grid import Grid
@@ -250,7 +254,25 @@ def test_quick_variants_run_to_their_cut_off(name: str, tmp_path: Path, data: Pa
 
 @pytest.fixture
 def data() -> Path | None:
-    import os
-
     found = os.environ.get("LITHOSCAPE_DATA")
     return None if found is None else Path(found)
+
+
+@pytest.mark.mpi
+@pytest.mark.slow
+def test_two_processes_leave_the_same_folder(ran: RunResult, tmp_path: Path) -> None:
+    launcher = Path(sys.executable).with_name("mpiexec")
+    words = ["run", str(SMALL), "--out", str(tmp_path / "run"), "--quiet", "--set", "output.animation=gif"]
+    words += ["--set", "output.frames=3"]
+    done = subprocess.run(
+        [launcher, "-n", "2", sys.executable, "-m", "lithoscape", *words],
+        capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    record = records.load(tmp_path / "run" / "record.nc")
+    for name in ("Voltage [V]", "Particle state of lithiation", "Particle current density [A.m-2]"):
+        assert record[name].values == pytest.approx(ran.solution[name].values, rel=1e-8)
+    for folder in ("pictures", "fields"):
+        names = [{file.name for file in (run / folder).iterdir()} for run in (ran.folder, tmp_path / "run")]
+        assert names[0] == names[1]

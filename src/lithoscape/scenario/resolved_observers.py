@@ -50,6 +50,7 @@ class ResolvedObservers:
         self.comm = problem.domain.comm
         self.lithiation = ResolvedLithiation(problem, active_phases(self.cell))
         self.first = self.lithiation.particles()
+        self.through = orientation(problem.domain)
         self.fields = ResolvedFields(problem, self.cell)
         keep = plan.scenario.output.fields
         self.files = FieldFiles(self.fields, folder / FIELDS) if keep else None
@@ -161,13 +162,15 @@ class ResolvedObservers:
         if self.files is None or not record.sizes.get("time", 0):
             return None
         self.keep("end", float(record["time"].values[-1]))
-        if self.comm.rank == 0 and self.plan.scenario.output.pictures:
-            self._draw(self.files.snapshots())
+        if self.plan.scenario.output.pictures:
+            snapshots = self.files.snapshots()
+            if self.comm.rank == 0:
+                self._draw(snapshots)
         return None
 
     def _draw(self, snapshots: list[Snapshot]) -> None:
         """Pictures of the moments, and the film of everything."""
-        axis, separator_high = orientation(self.problem.domain)
+        axis, separator_high = self.through
         named = [s.name for s in snapshots if not s.name.startswith(FRAME)]
         told = [replace(s, name="") if s.name.startswith(FRAME) else s for s in snapshots]
         write_state_pictures(
