@@ -158,6 +158,7 @@ def test_an_image_in_the_folder_of_large_ones(image: Path, monkeypatch: pytest.M
     elsewhere = image.parent / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "image.yaml").write_text(image.read_text())
+    monkeypatch.delenv("LITHOSCAPE_DATA", raising=False)
     with pytest.raises(InputError, match=r"geometry\.image\.file: there is no such file .*LITHOSCAPE_DATA"):
         prepare(load_scenario(elsewhere / "image.yaml", "base"))
     monkeypatch.setenv("LITHOSCAPE_DATA", str(image.parent))
