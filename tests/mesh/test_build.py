@@ -1,5 +1,6 @@
 """From tessellation to Domain: measures, names and values by cell, on one process and several."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -149,3 +150,26 @@ def test_older_routes_have_no_interfaces() -> None:
     assert (dict(d.interfaces), dict(d.cell_data), dict(d.provenance)) == ({}, {}, {})
     with pytest.raises(InputError, match="no such interface"):
         d.interface("separator | positive")
+
+
+def communicators() -> int:
+    """How many more communicators MPI has."""
+    made = []
+    try:
+        while len(made) < 4096:
+            made.append(MPI.COMM_SELF.Dup())
+    except MPI.Exception:
+        pass
+    for comm in made:
+        comm.Free()
+    return len(made)
+
+
+def test_meshes_that_nobody_uses_give_back_their_communicators() -> None:
+    """MPI has 2048 of them, and ends the process when they are gone; cycles wait for a collection."""
+    gc.collect()
+    before = communicators()
+    for _ in range(100):
+        holder: list = [layered_cell([Layer("a", 1e-6, 4)], comm=MPI.COMM_SELF)]
+        holder.append(holder)  # as solvers and what they call back do
+    assert communicators() > before - 150

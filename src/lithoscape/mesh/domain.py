@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import dolfinx_solver  # noqa: F401  (orders MPI before the compiled modules)
@@ -13,6 +15,11 @@ from dolfinx import fem, mesh
 from mpi4py import MPI
 
 from ..errors import InputError, nearest
+
+_MADE = count()
+_TIDIED = 12
+"""Domains after which what nobody uses is freed: every mesh and every problem on it holds some of the 2048
+communicators that MPI has, and Python collects cycles by memory, of which they take little."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,10 @@ class Domain:
     interfaces: Mapping[str, int] = field(default_factory=dict)
     cell_data: Mapping[str, np.ndarray] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if next(_MADE) % _TIDIED == _TIDIED - 1:
+            gc.collect()
 
     @property
     def dim(self) -> int:
