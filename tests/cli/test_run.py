@@ -183,7 +183,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
     """Moments kept after the last checkpoint come again and are there once."""
     from lithoscape.scenario import load_scenario, run, run_scenario
 
-    keep = run._Observers.keep
+    keep = run.HomogenisedObservers.keep
 
     def kept(self, name: str, time: float) -> None:
         keep(self, name, time)
@@ -191,7 +191,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
             raise Stop
 
     with monkeypatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(run._Observers, "keep", kept)
+        patch.setattr(run.HomogenisedObservers, "keep", kept)
         run_scenario(load_scenario(SMALL), here / "run")
     done = command("run", SMALL, "--out", "run", "--resume", "--quiet")
     assert done.code == 0, done.err
