@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..mesh.domain import Domain
 from ..problem import Problem
 from .particle import ParticleClass
-from .resolved import COLLECTOR
+from .resolved import COLLECTOR, end_of
 
 
 class Lithiation:
@@ -251,12 +251,7 @@ def orientation(domain: Domain) -> tuple[int, bool]:
     InputError
         No boundary of the collector, or one that is no plane across a coordinate.
     """
-    name = next((n for n in COLLECTOR if n in domain.boundaries), None)
-    if name is None:
-        raise InputError(
-            "the mesh lacks a boundary", field="boundary", value=list(domain.boundaries),
-            remedy=f"Name one of its ends {COLLECTOR[0]!r}",
-        )  # fmt: skip
+    name = end_of(domain, COLLECTOR)
     d = domain.dim
     facets = domain.facet_tags.indices[np.isin(domain.facet_tags.values, domain.boundary(name))]
     domain.mesh.topology.create_connectivity(d - 1, d)

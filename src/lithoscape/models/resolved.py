@@ -157,7 +157,7 @@ def resolved(
     active = _checked(domain, cell)
     fields = _fields(domain, cell, active)
     forms = Forms(domain, cell, active, fields)
-    lithium = _boundary(domain, LITHIUM)
+    lithium = end_of(domain, LITHIUM)
     area = domain.measure("boundary", lithium)
     current = cell.current_scale * area
     V_T = thermal_voltage(cell.temperature)
@@ -327,7 +327,7 @@ class Forms:
     def grounded(self) -> np.ndarray:
         """phi_s at the collector."""
         msh, V = self.u.electrons.mesh, self.u.phi_s.function_space
-        facets = self.domain.facet_tags.find(self.domain.boundary(_boundary(self.domain, COLLECTOR))[0])
+        facets = self.domain.facet_tags.find(self.domain.boundary(end_of(self.domain, COLLECTOR))[0])
         dofs = self.u.electrons.dofs_of_vertices(V)
         topology, dim = self.domain.mesh.topology, self.domain.dim
         topology.create_connectivity(dim - 1, 0)
@@ -401,7 +401,7 @@ def lithium_facets(domain: Domain, ions: Part) -> tuple[np.ndarray, float]:
     InputError
         No electrolyte at the lithium.
     """
-    msh, dim, name = domain.mesh, domain.dim, _boundary(domain, LITHIUM)
+    msh, dim, name = domain.mesh, domain.dim, end_of(domain, LITHIUM)
     msh.topology.create_connectivity(dim - 1, dim)
     facets = domain.facet_tags.find(domain.boundary(name)[0])
     facets = facets[facets < msh.topology.index_map(dim - 1).size_local].astype(np.int32)
@@ -429,7 +429,7 @@ def _checked(domain: Domain, cell: ResolvedCell) -> list[Phase]:
             )  # fmt: skip
     domain.region(*names)
     for allowed in (LITHIUM, COLLECTOR):
-        _boundary(domain, allowed)
+        end_of(domain, allowed)
     active = [p for p in cell.phases if p.material is not None]
     if not active or not any(p.porosity > 0 for p in cell.phases):
         raise InputError(
@@ -439,7 +439,8 @@ def _checked(domain: Domain, cell: ResolvedCell) -> list[Phase]:
     return active
 
 
-def _boundary(domain: Domain, names: Sequence[str]) -> str:
+def end_of(domain: Domain, names: Sequence[str]) -> str:
+    """The first of some names of an end that the mesh has; InputError if it has none."""
     found = next((name for name in names if name in domain.boundaries), None)
     if found is None:
         raise InputError(
