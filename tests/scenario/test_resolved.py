@@ -219,6 +219,12 @@ def test_what_does_not_fit_is_refused_before_anything_is_meshed(changes: dict[st
         prepare(small(**changes))
 
 
+def test_a_film_without_its_program_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match=r"output\.animation: ffmpeg, which writes MP4, is not there"):
+        prepare(small(output__animation="mp4"))
+
+
 def test_phases_that_do_not_fit_the_microstructure() -> None:
     with pytest.raises(
         InputError, match=r"geometry\.phases: the microstructure has no such phase \(got 'binder'\)"

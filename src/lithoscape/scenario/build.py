@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ def build_plan(scenario: Scenario, folder: Path | None = None) -> Plan:
     if not materials.is_half_cell:
         surface += materials.negative.thickness  # type: ignore[union-attr]
     gauge = _gauge(scenario, materials, geometry)
+    _check_film(scenario)
     moments = (*_moments(scenario, sequence), *_frames(scenario, sequence, base))
     return Plan(scenario, materials, geometry, cell, sequence, base, moments, gauge, surface)
 
@@ -266,6 +268,15 @@ def _moments(scenario: Scenario, sequence: Sequence) -> tuple[Moment, ...]:
         after = m.at if m.at is not None else 60.0 * float(m.after_min or 0)
         moments.append(Moment(m.name, *place, after))
     return tuple(moments)
+
+
+def _check_film(scenario: Scenario) -> None:
+    """Refuse a film that could not be written once everything has been computed."""
+    if scenario.output.animation == "mp4" and shutil.which("ffmpeg") is None:
+        raise InputError(
+            "ffmpeg, which writes MP4, is not there", field="output.animation", value="mp4",
+            remedy="Install ffmpeg, or choose gif",
+        )  # fmt: skip
 
 
 def _frames(scenario: Scenario, sequence: Sequence, base: Base) -> list[Moment]:
