@@ -1,0 +1,327 @@
+"""Conduction through a grid of voxels between two faces of given potential: set-up and solution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numba.extending import overload
+
+from .aggregates import aggregate
+from .colours import Layout, TwoColour
+from .conjugate import descend
+from .graph import Hierarchy, cycle, hierarchy
+
+ENLARGE = 1.8
+"""Factor of the corrections by aggregates; 2 makes up for their stiffness in a uniform lattice."""
+SINGLE = 1e-5
+"""Tolerance from which the potential is held in single precision."""
+
+
+@dataclass(frozen=True)
+class Conduction:
+    """A grid, its phases and what conducts to the ends.
+
+    Attributes
+    ----------
+    code:
+        Phase of the voxels (uint8), 0 where nothing conducts.
+    face:
+        Conductance of a face by axis and the phases of its two voxels.
+    first, last:
+        Conductance of the voxels of the first and the last layer to the places of potential 1 and 0.
+    """
+
+    code: np.ndarray
+    face: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Conductance between the ends; the potential, in the shape of the grid, NaN where nothing conducts."""
+
+    conductance: float
+    bound: float
+    iterations: int
+    converged: bool
+    potential: np.ndarray | None
+
+
+def solve(problem: Conduction, tolerance: float, most: int, threads: int, keep_potential: bool) -> Solved:
+    """Conductance of a grid, to a relative tolerance."""
+    dtype = np.dtype(np.float32 if tolerance >= SINGLE else np.float64)
+    levels, grid = _prepare(problem, dtype, threads)
+    try:
+        run = _Run(problem, grid, levels)
+        energy, converged = descend(run.precondition, run.step, run.advance, run.energy(), tolerance, most)
+        conductance = run.energy()
+        potential = run.potential() if keep_potential else None
+    finally:
+        grid.close()
+    return Solved(conductance, energy.bound, len(energy.alpha), converged, potential)
+
+
+def _prepare(problem: Conduction, dtype: np.dtype, threads: int) -> tuple[Hierarchy, TwoColour]:
+    layout = Layout.of(problem.code.shape)  # type: ignore[arg-type]
+    face = problem.face.astype(np.float32)
+    ends = problem.first.astype(np.float32), problem.last.astype(np.float32)
+    graph, members, member = aggregate(problem.code, face, *ends, layout)
+    levels = hierarchy(graph)
+    del graph
+    phases = problem.face.shape[1]
+    diagonal = tuple(np.zeros(layout.half, dtype=dtype) for _ in range(2))
+    parts: tuple[np.ndarray, ...] = ()
+    if phases > 2:
+        parts = tuple(np.zeros(layout.half, dtype=dtype) for _ in range(6))
+    table = problem.face.astype(dtype)
+    _diagonals(problem.code, table, problem.first, problem.last, layout.origin, layout.strides, *diagonal)
+    if phases > 2:
+        _faces(problem.code, table, layout.origin, layout.strides, parts[:3], parts[3:])
+        _end_faces(problem.first.astype(dtype), layout.origin - layout.strides[0], layout.strides[1], parts)
+        weights = (parts, parts[3:] + parts[:3])
+    else:
+        same = tuple(dtype.type(table[axis, 1, 1]) for axis in range(3))
+        weights = (same, same)
+    inverse = tuple(np.zeros_like(d) for d in diagonal)
+    for d, i in zip(diagonal, inverse, strict=True):
+        np.divide(1.0, d, out=i, where=d > 0)
+    grid = TwoColour(layout, weights, diagonal[0], (inverse[0], inverse[1]), members, member, threads)
+    return levels, grid
+
+
+class _Run:
+    """The vectors of one solution."""
+
+    def __init__(self, problem: Conduction, grid: TwoColour, levels: Hierarchy) -> None:
+        self.problem, self.grid, self.levels = problem, grid, levels
+        self.x, self.r, self.t, self.p, self.q, self.odd = (grid.zeros() for _ in range(6))
+        self.uniform = problem.face.shape[1] == 2
+        self._start()
+
+    @contextmanager
+    def inlet(self) -> Iterator[None]:
+        """Hold the potential 1 before the first layer while the odd voxels are those of the iterate."""
+        layout, first = self.grid.layout, self.problem.first
+        value = first / self.problem.face[0, 1, 1] if self.uniform else (first > 0) * 1.0
+        for fill in (value, np.zeros_like(value)):
+            dtype = self.x.dtype
+            _set_layer(
+                fill.astype(dtype), layout.origin - layout.strides[0], layout.strides[1], self.x, self.odd
+            )
+            if fill is value:
+                yield
+
+    def _start(self) -> None:
+        """A potential that falls evenly, and its residual."""
+        grid, layout = self.grid, self.grid.layout
+        _linear(self.problem.code, layout.origin, layout.strides, self.x)
+        with self.inlet():
+            grid.follow(1, self.odd, self.x)
+            grid.apply(self.q, self.x, self.odd)
+        grid.advance(self.x, self.r, self.t, self.p, self.q, 1.0)
+
+    def precondition(self) -> float:
+        """One multigrid cycle; t holds r over the diagonal before and z after."""
+        grid, levels = self.grid, self.levels
+        grid.follow(1, self.odd, self.t)
+        n = levels.first[1]
+        grid.restrict(levels.b[:n], self.odd)
+        cycle(
+            levels.first, levels.pointer, levels.column, levels.value, levels.inverse, levels.parent,
+            levels.direct, levels.x, levels.b, ENLARGE, 2,
+        )  # fmt: skip
+        grid.correct(self.t, levels.x[:n], ENLARGE)
+        grid.follow(1, self.odd, self.t)
+        return grid.finish(self.t, self.r, self.odd)
+
+    def step(self, beta: float) -> float:
+        """The next direction and its product."""
+        self.grid.direction(self.p, self.t, beta)
+        self.grid.follow(1, self.odd, self.p)
+        return self.grid.apply(self.q, self.p, self.odd)
+
+    def advance(self, alpha: float) -> None:
+        """The next iterate."""
+        self.grid.advance(self.x, self.r, self.t, self.p, self.q, alpha)
+
+    def energy(self) -> float:
+        """Energy of the iterate: an upper bound of the conductance (Dirichlet's principle)."""
+        grid, layout, problem = self.grid, self.grid.layout, self.problem
+        with self.inlet():
+            grid.follow(1, self.odd, self.x)
+        grid.share(
+            _energy, grid.sums, self.x, grid.inverse[0], self.odd, grid.inverse[1], grid.shifts[0],
+            grid.weights[0],
+        )  # fmt: skip
+        total = float(grid.sums.sum())
+        ends = (problem.first, 1.0, 0), (problem.last, 0.0, layout.shape[0] - 1)
+        for conductance, given, layer in ends:
+            values = np.zeros(conductance.shape)
+            _get_layer(values, layout.origin + layer * layout.strides[0], layout.strides[1], self.x, self.odd)
+            total += float(np.sum(conductance * (given - values) ** 2))
+        return total
+
+    def potential(self) -> np.ndarray:
+        """The iterate in the shape of the grid (float32)."""
+        layout = self.grid.layout
+        out = np.full(layout.shape, np.nan, dtype=np.float32)
+        for layer in range(layout.shape[0]):
+            origin = layout.origin + layer * layout.strides[0]
+            _get_layer(out[layer], origin, layout.strides[1], self.x, self.odd)
+        out[self.problem.code == 0] = np.nan
+        return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _diagonals(
+    code: np.ndarray,
+    face: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    origin: int,
+    strides: tuple[int, int, int],
+    even: np.ndarray,
+    odd: np.ndarray,
+) -> None:
+    nx, ny, nz = code.shape
+    for x in range(nx):
+        for y in range(ny):
+            for z in range(nz):
+                c = code[x, y, z]
+                if c == 0:
+                    continue
+                total = 0.0
+                total += face[0, c, code[x - 1, y, z]] if x > 0 else first[y, z]
+                total += face[0, c, code[x + 1, y, z]] if x < nx - 1 else last[y, z]
+                if y > 0:
+                    total += face[1, c, code[x, y - 1, z]]
+                if y < ny - 1:
+                    total += face[1, c, code[x, y + 1, z]]
+                if z > 0:
+                    total += face[2, c, code[x, y, z - 1]]
+                if z < nz - 1:
+                    total += face[2, c, code[x, y, z + 1]]
+                flat = origin + x * strides[0] + y * strides[1] + z
+                if flat & 1:
+                    odd[flat >> 1] = total
+                else:
+                    even[flat >> 1] = total
+
+
+@numba.njit(cache=True, nogil=True)
+def _faces(
+    code: np.ndarray,
+    face: np.ndarray,
+    origin: int,
+    strides: tuple[int, int, int],
+    even: tuple[np.ndarray, np.ndarray, np.ndarray],
+    odd: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    """Conductances on the plus side of the voxels."""
+    nx, ny, nz = code.shape
+    for x in range(nx):
+        for y in range(ny):
+            for z in range(nz):
+                c = code[x, y, z]
+                if c == 0:
+                    continue
+                flat = origin + x * strides[0] + y * strides[1] + z
+                to = odd if flat & 1 else even
+                k = flat >> 1
+                if x < nx - 1:
+                    to[0][k] = face[0, c, code[x + 1, y, z]]
+                if y < ny - 1:
+                    to[1][k] = face[1, c, code[x, y + 1, z]]
+                if z < nz - 1:
+                    to[2][k] = face[2, c, code[x, y, z + 1]]
+
+
+def _end_faces(first: np.ndarray, origin: int, stride: int, parts: tuple[np.ndarray, ...]) -> None:
+    """Conductances from the places before the first layer."""
+    _set_layer(first, origin, stride, parts[0], parts[3])
+
+
+@numba.njit(cache=True, nogil=True)
+def _set_layer(values: np.ndarray, origin: int, stride: int, even: np.ndarray, odd: np.ndarray) -> None:
+    for y in range(values.shape[0]):
+        for z in range(values.shape[1]):
+            flat = origin + y * stride + z
+            if flat & 1:
+                odd[flat >> 1] = values[y, z]
+            else:
+                even[flat >> 1] = values[y, z]
+
+
+@numba.njit(cache=True, nogil=True)
+def _get_layer(values: np.ndarray, origin: int, stride: int, even: np.ndarray, odd: np.ndarray) -> None:
+    for y in range(values.shape[0]):
+        for z in range(values.shape[1]):
+            flat = origin + y * stride + z
+            values[y, z] = odd[flat >> 1] if flat & 1 else even[flat >> 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _linear(code: np.ndarray, origin: int, strides: tuple[int, int, int], x: np.ndarray) -> None:
+    nx, ny, nz = code.shape
+    for i in range(nx):
+        value = (nx - i - 0.5) / nx
+        for j in range(ny):
+            row = origin + i * strides[0] + j * strides[1]
+            for k in range(row & 1, nz, 2):
+                if code[i, j, k]:
+                    x[(row + k) >> 1] = value
+
+
+def _square(x: Any, k: Any, src: Any, inverse: Any, s: Any, w: Any) -> Any:
+    """Weighted sum of squared differences to the six neighbours."""
+    raise NotImplementedError
+
+
+@numba.njit(nogil=True, inline="always")
+def _difference(x: float, src: np.ndarray, inverse: np.ndarray, k: int) -> float:
+    d = np.float64(x) - np.float64(src[k])
+    return d * d if inverse[k] != 0 else 0.0
+
+
+@overload(_square, inline="always", strict=False)
+def _square_of(x: Any, k: Any, src: Any, inverse: Any, s: Any, w: Any) -> Any:
+    if isinstance(w.dtype, numba.types.Float):
+        return lambda x, k, src, inverse, s, w: (
+            w[0] * (_difference(x, src, inverse, k + s[0]) + _difference(x, src, inverse, k + s[1]))
+            + w[1] * (_difference(x, src, inverse, k + s[2]) + _difference(x, src, inverse, k + s[3]))
+            + w[2] * (_difference(x, src, inverse, k + s[4]) + _difference(x, src, inverse, k + s[5]))
+        )
+    return lambda x, k, src, inverse, s, w: (
+        w[0][k] * _difference(x, src, inverse, k + s[0])
+        + w[3][k + s[1]] * _difference(x, src, inverse, k + s[1])
+        + w[1][k] * _difference(x, src, inverse, k + s[2])
+        + w[4][k + s[3]] * _difference(x, src, inverse, k + s[3])
+        + w[2][k] * _difference(x, src, inverse, k + s[4])
+        + w[5][k + s[5]] * _difference(x, src, inverse, k + s[5])
+    )
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _energy(
+    lo: int,
+    hi: int,
+    sums: np.ndarray,
+    x: np.ndarray,
+    inverse: np.ndarray,
+    odd: np.ndarray,
+    inverse_odd: np.ndarray,
+    s: tuple[int, ...],
+    w: tuple[Any, ...],
+) -> None:
+    for chunk in range(lo // 16384, (hi + 16383) // 16384):
+        total = 0.0
+        for k in range(max(lo, chunk * 16384), min(hi, (chunk + 1) * 16384)):
+            if inverse[k] != 0:
+                total += _square(x[k], k, odd, inverse_odd, s, w)
+        sums[chunk] = total
