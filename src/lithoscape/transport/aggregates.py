@@ -176,35 +176,24 @@ def _connect(
                     continue
                 found = True
                 c = code[x, y, z]
-                if x > 0:
-                    size = _insert(
-                        row, number[x - 1, y, z], face[0, code[x - 1, y, z], c], begin, size, column, value
-                    )
-                if x < nx - 1:
-                    size = _insert(
-                        row, number[x + 1, y, z], face[0, code[x + 1, y, z], c], begin, size, column, value
-                    )
-                if y > 0:
-                    size = _insert(
-                        row, number[x, y - 1, z], face[1, code[x, y - 1, z], c], begin, size, column, value
-                    )
-                if y < ny - 1:
-                    size = _insert(
-                        row, number[x, y + 1, z], face[1, code[x, y + 1, z], c], begin, size, column, value
-                    )
-                if z > 0:
-                    size = _insert(
-                        row, number[x, y, z - 1], face[2, code[x, y, z - 1], c], begin, size, column, value
-                    )
-                if z < nz - 1:
-                    size = _insert(
-                        row, number[x, y, z + 1], face[2, code[x, y, z + 1], c], begin, size, column, value
-                    )
+                for n in range(6):
+                    axis, i, j, k = _neighbour(n, x, y, z)
+                    if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
+                        g = face[axis, c, code[i, j, k]]
+                        size = _insert(row, number[i, j, k], g, begin, size, column, value)
             if not found:
                 break
             row += 1
             rows[row] = size
     return -1
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _neighbour(n: int, x: int, y: int, z: int) -> tuple[int, int, int, int]:
+    """Axis and place of the n-th neighbour."""
+    step = 2 * (n & 1) - 1
+    axis = n >> 1
+    return axis, x + step * (axis == 0), y + step * (axis == 1), z + step * (axis == 2)
 
 
 @numba.njit(cache=True, nogil=True)

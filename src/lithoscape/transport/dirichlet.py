@@ -68,7 +68,7 @@ def solve(problem: Conduction, tolerance: float, most: int, threads: int, keep_p
 
 
 def _prepare(problem: Conduction, dtype: np.dtype, threads: int) -> tuple[Hierarchy, TwoColour]:
-    layout = Layout.of(problem.code.shape)  # type: ignore[arg-type]
+    layout = Layout.of(problem.code.shape)
     face = problem.face.astype(np.float32)
     ends = problem.first.astype(np.float32), problem.last.astype(np.float32)
     graph, members, member = aggregate(problem.code, face, *ends, layout)
@@ -82,7 +82,7 @@ def _prepare(problem: Conduction, dtype: np.dtype, threads: int) -> tuple[Hierar
     table = problem.face.astype(dtype)
     _diagonals(problem.code, table, problem.first, problem.last, layout.origin, layout.strides, *diagonal)
     if phases > 2:
-        _faces(problem.code, table, layout.origin, layout.strides, parts[:3], parts[3:])
+        _faces(problem.code, table, layout.origin, layout.strides, parts)
         _end_faces(problem.first.astype(dtype), layout.origin - layout.strides[0], layout.strides[1], parts)
         weights = (parts, parts[3:] + parts[:3])
     else:
@@ -220,11 +220,11 @@ def _faces(
     face: np.ndarray,
     origin: int,
     strides: tuple[int, int, int],
-    even: tuple[np.ndarray, np.ndarray, np.ndarray],
-    odd: tuple[np.ndarray, np.ndarray, np.ndarray],
+    parts: tuple[np.ndarray, ...],
 ) -> None:
     """Conductances on the plus side of the voxels."""
     nx, ny, nz = code.shape
+    even, odd = parts[:3], parts[3:]
     for x in range(nx):
         for y in range(ny):
             for z in range(nz):
