@@ -6,7 +6,9 @@ Workflow::
     found.tau, found.porosity, found.error     # tortuosity factor, fraction that conducts, certified error
 """
 
+from .flux import flux
 from .percolation import percolating
+from .periodic import Cell, periodic
 from .voxel import Transport, VoxelOptions, effective
 
-__all__ = ["Transport", "VoxelOptions", "effective", "percolating"]
+__all__ = ["Cell", "Transport", "VoxelOptions", "effective", "flux", "percolating", "periodic"]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numba
 import numpy as np
-import psutil
 
 from ..errors import InputError
 
 AXES = ("first", "second", "third")
-BYTES = {"single": 34, "faces": 50, "tight": 40, "tight faces": 75}
-"""Memory per voxel of a solution: one conducting phase, several, and the same in double precision."""
+BYTES = {"single": 34, "single faces": 50, "tight": 50, "tight faces": 80, "periodic": 200}
+"""Memory per voxel of a solution: one conducting phase, several, the same in double precision;
+of a periodic one."""
 TIGHT = 1e-5
 """Tolerance below which the potential is held in double precision."""
 
@@ -93,17 +95,34 @@ def check_conductivity(counts: Mapping[int, int], conductivity: Mapping[int, flo
     return values
 
 
-def check_memory(voxels: int, tolerance: float, conducting: int) -> None:
+def memory_kind(tolerance: float, conducting: int) -> str:
+    """What a solution is like, for its memory."""
+    return ("tight" if tolerance < TIGHT else "single") + (" faces" if conducting > 1 else "")
+
+
+def check_memory(voxels: int, kind: str) -> None:
     """Refuse what does not fit into the memory available."""
-    kind = ("tight" if tolerance < TIGHT else "") + (" faces" if conducting > 1 else "")
-    needed = voxels * BYTES[kind.strip() or "single"]
-    available = psutil.virtual_memory().available
-    if needed > available:
+    needed = voxels * BYTES[kind]
+    available = available_memory()
+    if available is not None and needed > available:
         raise InputError(
             f"the solution takes about {needed / 2**30:.1f} GiB and {available / 2**30:.1f} GiB are free",
             field="labels", value=f"{voxels} voxels",
             remedy="Take a part of the image, coarsen it, or use a machine with more memory",
         )  # fmt: skip
+
+
+def available_memory() -> int | None:
+    """Memory that can be taken without swapping [bytes]; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def count_labels(labels: np.ndarray) -> dict[int, int]:

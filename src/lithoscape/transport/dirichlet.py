@@ -14,10 +14,8 @@ from numba.extending import overload
 from .aggregates import aggregate
 from .colours import Layout, TwoColour
 from .conjugate import descend
-from .graph import Hierarchy, cycle, hierarchy
+from .graph import ENLARGE, Hierarchy, cycle, hierarchy
 
-ENLARGE = 1.8
-"""Factor of the corrections by aggregates; 2 makes up for their stiffness in a uniform lattice."""
 SINGLE = 1e-5
 """Tolerance from which the potential is held in single precision."""
 

@@ -21,6 +21,8 @@ STRONG = 0.1
 DIRECT = 200
 """A network of at most so many nodes is solved directly."""
 MOST_LEVELS = 30
+ENLARGE = 1.8
+"""Factor of the corrections by aggregates; 2 makes up for their stiffness in a uniform lattice."""
 
 
 @dataclass(frozen=True)

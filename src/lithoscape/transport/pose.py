@@ -58,17 +58,12 @@ def pose(
     InputError
         Nothing crosses.
     """
-    levels = sorted({value for value in values.values() if value > 0})
-    if len(levels) > 254:
-        raise InputError(
-            "there are too many conductivities", field="conductivity", value=len(levels),
-            remedy="Use at most 254 different ones",
-        )  # fmt: skip
-    code = transcode(labels, {label: levels.index(v) + 1 if v else 0 for label, v in values.items()})
+    levels, phase = phases(values)
+    code = transcode(labels, phase)
     crossing = keep_crossing(code, code[0] > 0, code[-1] > 0)
     if not crossing.crossing:
         raise _blocked(crossing, code.shape[0], [k for k, v in values.items() if v], axis)
-    face = face_conductances(np.array([0.0, *levels]), sizes)
+    face = face_conductances(levels, sizes)
     ends = code[0].copy(), code[-1].copy()
     if boundary == "face":
         own = 2 * face[0].diagonal()
@@ -79,6 +74,17 @@ def pose(
         keep_crossing(inner, first > 0, last > 0)
         problem = Conduction(inner, face, first * (inner[0] > 0), last * (inner[-1] > 0))
     return Posed(problem, ends, crossing.conducting, crossing.crossing)
+
+
+def phases(values: Mapping[int, float]) -> tuple[np.ndarray, dict[int, int]]:
+    """Different conductivities, 0 and then in rising order, and the number among them of every label."""
+    levels = sorted({value for value in values.values() if value > 0})
+    if len(levels) > 254:
+        raise InputError(
+            "there are too many conductivities", field="conductivity", value=len(levels),
+            remedy="Use at most 254 different ones",
+        )  # fmt: skip
+    return np.array([0.0, *levels]), {label: levels.index(v) + 1 if v else 0 for label, v in values.items()}
 
 
 def face_conductances(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
