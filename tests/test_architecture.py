@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "lithoscape"
 
 # (layer, room, the packages or files that make it up); files of one line share a room
 TABLE: tuple[tuple[int, str, tuple[str, ...]], ...] = (
-    (0, "foundation", ("constants", "errors", "labels", "records", "specification")),
+    (0, "foundation", ("constants", "errors", "labels", "records", "specification", "spectra")),
     (1, "materials", ("materials",)),
     (1, "image", ("image",)),
     (1, "protocol", ("protocol",)),

@@ -9,7 +9,7 @@ from this one statement; no solver knows a model and no model knows a solver.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -68,6 +68,9 @@ class Closure(Protocol):
 
     def guess(self) -> np.ndarray:
         """Copy of the nodal flux, to restore after a failed attempt."""
+
+    def response(self) -> Callable[[complex], tuple[np.ndarray, ...]]:
+        """Linearised about the present state: d/dt -> d flux/d input at the nodes, which may be complex."""
 
 
 class Assembly(Protocol):

@@ -21,13 +21,18 @@ from mpi4py import MPI
 
 from . import checkpoint as store
 from .constants import HOUR
+from .errors import SolveError
 from .problem import Problem
 from .protocol import Base, Step, Turn
 from .protocol import Sequence as Protocol
 from .records import Recorder
 from .solver import Attempt, History, Newton, NewtonOptions, Stepper, System, TimeOptions
 from .solver.events import locate
+from .solver.frequency import Linearised
+from .solver.potentials import settle
+from .solver.reduced import reduce
 from .solver.status import Outcome
+from .spectra import Spectrum, log_frequencies
 
 _ABSURD_VOLTAGE = 20.0
 """Terminal voltage beyond which nothing physical is being computed [V]."""
@@ -66,6 +71,8 @@ class Solution:
     record: xr.Dataset
     outcome: Outcome
     statistics: dict[str, Any]
+    spectra: tuple[Spectrum, ...] = ()
+    """Of the impedance steps, in their order; of a resumed run those after the checkpoint."""
 
     def __getitem__(self, name: str) -> xr.DataArray:
         """The recorded variable ``name``, or the time axis for "Time [s]"."""
@@ -105,6 +112,8 @@ class Simulation:
         Provenance that a checkpoint must share to be resumed.
     progress:
         Called with (fraction of the protocol's steps, line of text).
+    on_spectrum:
+        Called with (number of the step in the run, spectrum) after every impedance step.
     """
 
     def __init__(
@@ -121,6 +130,7 @@ class Simulation:
         checkpoint: Path | None = None,
         identity: str = "",
         progress: Callable[[float, str], None] | None = None,
+        on_spectrum: Callable[[int, Spectrum], None] | None = None,
     ) -> None:
         self.problem, self.sequence, self.base = problem, sequence, base
         self.options = options or Options()
@@ -134,6 +144,8 @@ class Simulation:
         self.turns = list(sequence.turns())
         self.cursor = _Cursor()
         self.warnings: list[str] = []
+        self.on_spectrum = on_spectrum
+        self.spectra: list[Spectrum] = []
         self._initial_lithium: float | None = None
         self._interrupted = False
         self.rejected = 0
@@ -158,7 +170,8 @@ class Simulation:
             if main_thread:
                 signal.signal(signal.SIGINT, previous)
         statistics = self._statistics(clock.perf_counter() - began)
-        return Solution(self.recorder.dataset({"status": outcome.status}), outcome, statistics)
+        record = self.recorder.dataset({"status": outcome.status})
+        return Solution(record, outcome, statistics, tuple(self.spectra))
 
     # -- protocol ---------------------------------------------------------------
     def _run_turns(self, history: History) -> Outcome:
@@ -176,6 +189,8 @@ class Simulation:
 
     def _run_turn(self, turn: Turn, history: History) -> History | Outcome:
         step, cursor = turn.spec, self.cursor
+        if step.kind == "impedance":
+            return self._measure(turn, history)
         self.problem.control.impose(_KINDS[step.kind], step.setpoint(self.base))
         if not cursor.directions:
             opened = self._open(turn, history)
@@ -328,6 +343,39 @@ class Simulation:
                 return None
             found = (hit[0], hit[1])
         return None if found is None else found[1]
+
+    # -- impedance --------------------------------------------------------------------
+    def spectrum(self, frequencies: np.ndarray, about: Mapping[str, Any] | None = None) -> Spectrum:
+        """Impedance [ohm m2] at frequencies [Hz], linearised at the state that the problem holds."""
+        linearised = Linearised(self.system)
+        found = reduce(linearised, frequencies).impedances(2 * np.pi * np.asarray(frequencies))
+        told = {"Voltage [V]": self.problem.voltage(), "Current density [A.m-2]": self.current_density()}
+        counts = {"solves": linearised.solves, "unknowns": linearised.size}
+        return Spectrum(frequencies, found, "ohm.m2", {**(about or {}), **told, **counts})
+
+    def _measure(self, turn: Turn, history: History) -> History | Outcome:
+        """An impedance step: takes no time, under the current of the step before it, at rest if first."""
+        step = turn.spec
+        assert step.frequencies is not None
+        self.stepper.load(history.now)
+        about = {"Time [s]": history.now.time, "cycle": turn.cycle, "step": turn.step, "text": step.text}
+        if self.progress is not None:
+            self.progress(self.cursor.turn / len(self.turns), f"cycle {turn.cycle + 1} · {step.text}")
+        r = step.frequencies
+        try:
+            if self.cursor.accepted == 0:
+                settle(self.system, 0.0)
+            found = self.spectrum(log_frequencies(r.lowest, r.highest, r.per_decade), about)
+        except SolveError as error:
+            return self._failure(turn, history, error.message)
+        finally:
+            # what follows goes on as if nothing had been measured
+            self.stepper.load(history.now)
+            self.newton.forget()
+        self.spectra.append(found)
+        if self.on_spectrum is not None:
+            self.on_spectrum(turn.step, found)
+        return history
 
     # -- what is written down ------------------------------------------------------
     def current_density(self) -> float:

@@ -20,6 +20,7 @@ VERBS = [
     ("generate",),
     ("measure",),
     ("mesh",),
+    ("impedance",),
     ("segment",),
     ("materials",),
     ("materials", "list"),

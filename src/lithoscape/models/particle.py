@@ -8,6 +8,7 @@ phi_s, so the global system keeps only those fields.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from dolfinx import fem
 from ..constants import FARADAY, thermal_voltage
 from ..materials.maths import NUMPY
 from ..materials.schema import ActiveMaterial
-from .radial import RadialGrid, linear_response, tangent_response
+from .radial import RadialGrid, linear_response, surface_poles, tangent_poles, tangent_response
 from .terms import PARTICLE_GUARD, guarded_exchange_current, guarded_ocp
 
 _TINY = 1e-30
@@ -143,14 +144,17 @@ class ParticleClass:
 
     def _linearise(self, profile: np.ndarray) -> None:
         """Affine response of the spheres with D(x) linearised about ``profile``."""
+        self._profile = profile
+        self._free, self._forced = tangent_response(
+            self.grid, self._rate, profile, self._diffusion(profile), self._source, self._surface
+        )
+
+    def _diffusion(self, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """D(x)/R^2 [1/s] and its derivative by x, each (m, n)."""
         inside = NUMPY.clip(profile + 1j * _TINY, PARTICLE_GUARD.low, PARTICLE_GUARD.high)
         D = self.material.diffusivity(inside, self.temperature, NUMPY)  # type: ignore[operator]
         scale = 1.0 / self.radius[:, None] ** 2
-        diffusion = (D.real * scale, D.imag / _TINY * scale)
-        self._profile = profile
-        self._free, self._forced = tangent_response(
-            self.grid, self._rate, profile, diffusion, self._source, self._surface
-        )
+        return D.real * scale, D.imag / _TINY * scale
 
     def update(self) -> tuple[np.ndarray, ...]:
         """Solve particles and reaction at the current fields; return dj/d(c_e, phi_e, phi_s)."""
@@ -175,6 +179,36 @@ class ParticleClass:
         i0 = guarded_exchange_current(self.material, p.c_e + 1j * _TINY, x, self.temperature)
         by_c = found.ratio * i0.imag / _TINY / found.i0
         return -by_c / found.slope, 1.0 / found.slope, -1.0 / found.slope
+
+    def response(self) -> Callable[[complex], tuple[np.ndarray, ...]]:
+        """Exact transfer functions about the present state: rate s [1/s] -> dj/d(c_e, phi_e, phi_s).
+
+        With s = i omega they are the particles' admittances: charge transfer in series with
+        radial diffusion (Sikha and White, J. Electrochem. Soc. 154 (2007) A43), for D(x) too.
+        """
+        c_e = self.fields[0].x.array[self.nodes]
+        j = self.flux.x.array[self.nodes]
+        surface = 1.0 / (self.radius * FARADAY * self.material.c_max)
+        if self._constant_diffusivity:
+            diffusion = float(self.material.diffusivity) / self.radius**2  # type: ignore[arg-type]
+            rates, residues = surface_poles(self.grid, diffusion, surface)
+        else:
+            rates, residues = tangent_poles(self.grid, self.state, self._diffusion(self.state), surface)
+        x = self.state[:, -1]
+        ocp = guarded_ocp(self.material, x + 1j * _TINY)
+        i0 = guarded_exchange_current(self.material, c_e, x + 1j * _TINY, self.temperature)
+        i0_by_c = guarded_exchange_current(self.material, c_e + 1j * _TINY, x, self.temperature).imag / _TINY
+        y = 0.5 * j / i0.real
+        double, root = 2.0 * thermal_voltage(self.temperature), np.sqrt(1.0 + y * y)
+        ratio = double * y / (i0.real * root)  # - d(overpotential)/d(i0)
+        by_x = ratio * i0.imag / _TINY - ocp.imag / _TINY
+        transfer = double / (2 * i0.real * root)
+
+        def at(rate: complex) -> tuple[np.ndarray, ...]:
+            slope = by_x * (residues / (rate + rates)).sum(axis=1) - transfer
+            return -ratio * i0_by_c / slope, 1.0 / slope, -1.0 / slope
+
+        return at
 
     def advance(self) -> np.ndarray:
         """Stoichiometry profiles that belong to the current flux, shape (m, n)."""

@@ -113,6 +113,36 @@ def tangent_response(
     return right[:, 0], right[:, 1]
 
 
+def surface_poles(
+    grid: RadialGrid, diffusion: np.ndarray, surface: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rates and residues, each (m, n), with which the surface answers the flux at any rate s [1/s].
+
+    The surface value of :func:`linear_response` without a source is exactly
+    ``sum(residues / (s + rates)) j``; ``diffusion`` and ``surface`` as there.
+    """
+    rates = diffusion[:, None] * grid.rates
+    return rates, -surface[:, None] * grid.modes[-1] ** 2
+
+
+def tangent_poles(
+    grid: RadialGrid, profile: np.ndarray, diffusion: tuple[np.ndarray, np.ndarray], surface: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`surface_poles`, for D(x) linearised about ``profile``; see :func:`tangent_response`."""
+    value, derivative = diffusion
+    tilt = derivative * (profile @ grid.gradient.T)
+    stiff = np.einsum("qa,mq,qb->mab", grid.gradient, value * grid.volume, grid.gradient)
+    stiff += grid.gradient.T[None] * (tilt * grid.volume)[:, None, :]
+    rates, modes = np.linalg.eig(stiff / grid.volume[None, :, None])
+    load = np.zeros((profile.shape[0], grid.rho.size, 1))
+    load[:, -1, 0] = -surface / grid.volume[-1]
+    residues = modes[:, -1] * np.linalg.solve(modes, load.astype(modes.dtype))[..., 0]
+    # what has crossed the surface stays: one rate is zero whatever round-off makes of it
+    stays = np.abs(rates).argmin(axis=1)
+    rates[np.arange(rates.shape[0]), stays] = 0.0
+    return rates, residues
+
+
 @numba.njit(cache=True)
 def _solve_tangent(
     rate: float, volume: np.ndarray, G: np.ndarray, value: np.ndarray, tilt: np.ndarray, right: np.ndarray

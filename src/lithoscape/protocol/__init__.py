@@ -10,6 +10,7 @@ Workflow::
 
 from .amount import parse_amount
 from .check import check_protocol
+from .frequency import FrequencyRange, parse_frequency
 from .parse import parse_protocol, parse_step
 from .quantity import Base, Quantity
 from .sequence import Cycle, Sequence, Turn
@@ -20,6 +21,7 @@ __all__ = [
     "Base",
     "Cycle",
     "Direction",
+    "FrequencyRange",
     "Quantity",
     "Sequence",
     "Step",
@@ -27,6 +29,7 @@ __all__ = [
     "Turn",
     "check_protocol",
     "parse_amount",
+    "parse_frequency",
     "parse_protocol",
     "parse_step",
 ]

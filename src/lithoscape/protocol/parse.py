@@ -4,6 +4,7 @@ A line is ``<what> <stops> [(<time> period)]``::
 
     Discharge|Charge at <current or power>     Hold at <voltage>     Rest
     for <time>    until <voltage or current>    joined by "or"
+    EIS from <frequency> to <frequency> [with <number> points per decade]
 
 Beyond PyBaMM: several "until", values per electrode area, "Rest until 3.6 V", any case and
 spacing. Refused although PyBaMM reads them, because they cannot mean what they say: "Charge at
@@ -19,12 +20,13 @@ from typing import Any, cast
 
 from ..errors import InputError, nearest
 from .amount import parse_amount
+from .frequency import parse_range
 from .quantity import CURRENT_BASES, POWER_BASES, Quantity
 from .sequence import Cycle, Sequence
 from .step import Kind, Step
 from .stop import Operator, Stop
 
-_VERBS = ("Discharge", "Charge", "Hold", "Rest")
+_VERBS = ("Discharge", "Charge", "Hold", "Rest", "EIS")
 _KEYS = ("cycle", "repeat", "steps")
 _EXAMPLE = (
     'Write a line such as "Discharge at 0.8C until 2.5 V", "Hold at 4.3 V until C/50" or "Rest for 1 hour"'
@@ -54,6 +56,9 @@ def parse_step(text: str) -> Step:
         raise InputError("a step is one line of text", field="step", value=text, remedy=_EXAMPLE)
     line = " ".join(text.split())
     try:
+        if line.split(" ")[0].upper() == "EIS":
+            nothing = Quantity(0.0, "A.m-2")
+            return Step("impedance", nothing, (), text, frequencies=parse_range(line))
         line, period = _split_period(line)
         verb, value, stops = _split_line(line)
         kind, setpoint = _setpoint(verb, value)

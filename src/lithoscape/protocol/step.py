@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import InputError
+from .frequency import FrequencyRange
 from .quantity import CURRENT_BASES, POWER_BASES, Base, Quantity
 from .stop import Direction, Stop
 
-Kind = Literal["current", "voltage", "power", "rest"]
-Mode = Literal["discharge", "charge", "hold", "rest"]
+Kind = Literal["current", "voltage", "power", "rest", "impedance"]
+Mode = Literal["discharge", "charge", "hold", "rest", "impedance"]
 
 _BASES: dict[str, tuple[str, ...]] = {
     "current": CURRENT_BASES,
     "voltage": ("V",),
     "power": POWER_BASES,
     "rest": CURRENT_BASES,
+    "impedance": CURRENT_BASES,
 }
 
 
@@ -30,15 +32,17 @@ class Step:
     Parameters
     ----------
     kind:
-        ``"current"``, ``"voltage"``, ``"power"`` or ``"rest"`` (zero current).
+        ``"current"``, ``"voltage"``, ``"power"``, ``"rest"`` (zero current) or ``"impedance"``.
     value:
-        Setpoint with its basis; zero for a rest.
+        Setpoint with its basis; zero for a rest and for an impedance.
     stops:
-        At least one :class:`Stop`.
+        At least one :class:`Stop`; none for an impedance, which takes no time.
     text:
         The line it was read from; ignored when steps are compared.
     period:
         Sampling period of the output [s]; ``None`` leaves it to the solver.
+    frequencies:
+        Of an impedance, and of nothing else.
     """
 
     kind: Kind
@@ -46,10 +50,15 @@ class Step:
     stops: tuple[Stop, ...]
     text: str = field(default="", compare=False)
     period: float | None = None
+    frequencies: FrequencyRange | None = None
 
     def __post_init__(self) -> None:
         self._check_value()
-        if not self.stops:
+        if (self.kind == "impedance") != (self.frequencies is not None):
+            raise InputError("an impedance, and nothing else, has frequencies", value=self.text or self.kind)
+        if self.kind == "impedance" and (self.stops or self.period is not None):
+            raise InputError("an impedance takes no time: it has no stops", value=self.text or self.kind)
+        if not self.stops and self.kind != "impedance":
             remedy = 'Add a time or a limit, such as "for 1 hour" or "until 2.5 V"'
             raise InputError("the step never ends", value=self.text or None, remedy=remedy)
         for stop in self.stops:
@@ -65,9 +74,10 @@ class Step:
             raise InputError(f"wrong unit for {self.kind}", value=self.value.basis, remedy=f"Valid: {valid}")
         if self.kind in ("current", "power") and self.value.number == 0:
             raise InputError(f"a {self.kind} step needs a value above zero", value=0, remedy='Write "Rest"')
-        if self.kind == "rest" and self.value.number != 0:
+        if self.kind in ("rest", "impedance") and self.value.number != 0:
             remedy = 'Write "Discharge at" or "Charge at"'
-            raise InputError("a rest has zero current", value=self.value.number, remedy=remedy)
+            what = "an impedance" if self.kind == "impedance" else "a rest"
+            raise InputError(f"{what} has zero current", value=self.value.number, remedy=remedy)
 
     def _check_stop(self, stop: Stop) -> None:
         if self.kind == "voltage" and stop.quantity == "voltage":
@@ -83,11 +93,11 @@ class Step:
 
     @property
     def mode(self) -> Mode:
-        """``"discharge"``, ``"charge"``, ``"hold"`` or ``"rest"``."""
+        """``"discharge"``, ``"charge"``, ``"hold"``, ``"rest"`` or ``"impedance"``."""
         if self.kind == "voltage":
             return "hold"
-        if self.kind == "rest":
-            return "rest"
+        if self.kind in ("rest", "impedance"):
+            return self.kind
         return "discharge" if self.value.number > 0 else "charge"
 
     def setpoint(self, base: Base) -> float:
@@ -117,6 +127,8 @@ class Step:
 
     def describe(self) -> str:
         """Canonical text that the parser reads back to an equal step."""
+        if self.frequencies is not None:
+            return self.frequencies.describe()
         head = "Rest" if self.kind == "rest" else f"{self.mode.capitalize()} at {self._amount()}"
         stops = " or ".join(stop.describe() for stop in self.stops)
         period = "" if self.period is None else f" ({float(self.period)!r} s period)"

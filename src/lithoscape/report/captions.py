@@ -81,3 +81,9 @@ PICTURES = {
 }
 """Name of a picture's file -> what it shows."""
 FILM = "Film of the run. "
+
+NYQUIST = (
+    "Impedance, linearised at the state in which the step before it ended. Both axes have one scale; dots "
+    "mark full decades of frequency."
+)
+BODE = "The same impedance over frequency: magnitude and phase."

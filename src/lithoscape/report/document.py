@@ -19,7 +19,7 @@ from ..errors import InputError, nearest
 from ..materials.schema import MaterialSet
 from ..validation.cases import Case
 from ..validation.compare import MET, NOT_MET, NOT_TESTABLE, Row, as_html, summary
-from . import captions, figures, maps, page, resolved_figures
+from . import captions, figures, maps, page, resolved_figures, spectrum_figures
 from .materials import parameter_rows
 from .phases import by_cycle, group_series, has_gauge
 
@@ -119,6 +119,7 @@ def render(
     sections = [
         ("comparison", "Measured and simulated", _comparison(comparison, details)),
         ("curves", "Voltage and current", _curves(record, details)),
+        ("impedance", "Impedance", _impedance(folder)),
         ("lithiation", "State of lithiation as the instrument sees it", _lithiation(record)),
         ("particles", "State of lithiation of the particles", _particles(record, details, folder)),
         ("maps", "Fields near the crack", _maps(record, fields_at_moments, details)),
@@ -240,6 +241,18 @@ def _curves(record: xr.Dataset, details: Details) -> list[str]:
         salt = figures.electrolyte_extremes(record, details.valid)
         parts.append(page.picture(salt, captions.SALT, vector=True))
     return parts
+
+
+def _impedance(folder: Path | None) -> list[str]:
+    """Spectra of the impedance steps that the folder holds."""
+    kept = [] if folder is None else spectrum_figures.kept_spectra(folder)
+    if not kept:
+        return []
+    parts = [
+        page.picture(spectrum_figures.nyquist(kept), captions.NYQUIST, vector=True, shape="narrow"),
+        page.picture(spectrum_figures.bode(kept), captions.BODE, vector=True),
+    ]
+    return [*parts, page.table(spectrum_figures.HEAD, [spectrum_figures.row(label, s) for label, s in kept])]
 
 
 def _lithiation(record: xr.Dataset) -> list[str]:

@@ -286,6 +286,8 @@ def _frames(scenario: Scenario, sequence: Sequence, base: Base) -> list[Moment]:
     lasting = []
     for turn in sequence.turns():
         step = turn.spec
+        if step.kind == "impedance":
+            continue
         limits = [stop.value for stop in step.stops if stop.quantity == "time"]
         if step.kind == "current":
             limits.append(1.2 * HOUR * base.c_rate_current_density / max(abs(step.setpoint(base)), 1e-9))

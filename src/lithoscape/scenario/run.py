@@ -24,6 +24,7 @@ from ..report import Details, write_report
 from ..simulate import Options, Simulation, Solution
 from ..solver import NewtonOptions, TimeOptions
 from ..specification import relocated
+from ..spectra import Spectrum
 from ..validation.cases import Case, load_case
 from ..validation.compare import compare
 from .build import Plan, build_plan
@@ -34,6 +35,8 @@ from .resolved_observers import FIELDS, PICTURES, ResolvedObservers
 
 CHECKPOINT = "checkpoint"
 MESH = "mesh.vtu"
+SPECTRUM = "spectrum_{}.nc"
+"""Impedance of the step of that number in the run, from 1."""
 Observers = HomogenisedObservers | ResolvedObservers
 
 
@@ -86,6 +89,7 @@ def run_scenario(
         probes=observers.probes, coordinates=observers.coordinates,
         moments=plan.moments, on_moment=observers.keep,
         options=_options(loaded), checkpoint=folder / CHECKPOINT, identity=identity, progress=watched,
+        on_spectrum=_keeper(folder, comm),
     )  # fmt: skip
     observers.start(simulation)
     observers.restore(landed)
@@ -94,6 +98,16 @@ def run_scenario(
     result = _write(loaded, plan, case, folder, problem, observers, solution)
     log.end(result.solution.record, solution.outcome, solution.statistics)
     return result
+
+
+def _keeper(folder: Path, comm: MPI.Comm) -> Callable[[int, Spectrum], None]:
+    """What writes spectra into the run folder as they come."""
+
+    def keep(step: int, spectrum: Spectrum) -> None:
+        if comm.rank == 0:
+            spectrum.save(folder / SPECTRUM.format(step + 1))
+
+    return keep
 
 
 def _observers(plan: Plan, problem: Problem, folder: Path) -> Observers:
@@ -139,6 +153,7 @@ def _start_anew(folder: Path, comm: MPI.Comm) -> None:
     """Remove what an earlier run left to resume from."""
     if comm.rank == 0:
         earlier = [folder / name for name in (MOMENTS, MESH, "log.txt")]
+        earlier += folder.glob(SPECTRUM.format("*"))
         for kept in (FIELDS, PICTURES):
             shutil.rmtree(folder / kept, ignore_errors=True)
         for file in (*folder.glob(f"{CHECKPOINT}.*of*.npz"), *earlier):
@@ -198,7 +213,8 @@ def _write(
         notes=loaded.scenario.description,
     )
     write_report(folder, record, maps, rows, details)
-    return RunResult(folder, Solution(record, solution.outcome, solution.statistics), rows)
+    kept = Solution(record, solution.outcome, solution.statistics, solution.spectra)
+    return RunResult(folder, kept, rows)
 
 
 def _mesh_facts(problem: Problem, digest: str) -> dict[str, Any]:

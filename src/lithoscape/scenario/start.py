@@ -36,7 +36,7 @@ def check_start(materials: MaterialSet, sequence: Sequence, slack: float, *, giv
             f"the cell starts at {voltage:.3f} V, outside the limits of {materials.name}",
             field=field, value=x, remedy=f"Choose a state between {low:g} and {high:g} V",
         )  # fmt: skip
-    first = next((step for step in sequence if step.kind != "rest"), None)
+    first = next((step for step in sequence if step.kind not in ("rest", "impedance")), None)
     if first is not None and first.kind != "voltage":
         _check_first(first, voltage, field, x)
 

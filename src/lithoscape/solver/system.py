@@ -190,21 +190,29 @@ class System:
 
     # -- matrix -----------------------------------------------------------------
     def _build_matrix(self) -> None:
+        self._closure_slots = list(self._closure_entries())
+        self._pinned = [np.flatnonzero(~m[:n]) for m, n in zip(self.free, self.owned, strict=True)]
+        places = self.places()
+        self.matrix = self._empty_matrix(places)
+        self._condensed = self._empty_matrix(places) if self.problem.blocks else None
+
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Global rows and columns of all entries: of the rows, of the closures, of pinned unknowns."""
         rows, cols = [], []
         for r, c in self.rows.places():
             rows.append(r)
             cols.append(c)
-        self._closure_slots = list(self._closure_entries())
         for i, j, _, nodes in self._closure_slots:
             rows.append(self.numbers[i][nodes])
             cols.append(self.numbers[j][nodes])
-        self._pinned = [np.flatnonzero(~m[:n]) for m, n in zip(self.free, self.owned, strict=True)]
         for i, pinned in enumerate(self._pinned):
             rows.append(self.numbers[i][pinned])
             cols.append(self.numbers[i][pinned])
-        places = np.concatenate(rows).astype(PETSc.IntType), np.concatenate(cols).astype(PETSc.IntType)
-        self.matrix = self._empty_matrix(places)
-        self._condensed = self._empty_matrix(places) if self.problem.blocks else None
+        return np.concatenate(rows).astype(PETSc.IntType), np.concatenate(cols).astype(PETSc.IntType)
+
+    def empty_matrix(self) -> PETSc.Mat:
+        """Another matrix with the places of :attr:`matrix`."""
+        return self._empty_matrix(self.places())
 
     def _empty_matrix(self, places: tuple[np.ndarray, np.ndarray]) -> PETSc.Mat:
         A = PETSc.Mat().create(self.comm)
@@ -242,12 +250,40 @@ class System:
 
     def assemble(self, rate: float, tangents: list[tuple[np.ndarray, ...]]) -> PETSc.Mat:
         """Scaled Jacobian of the residual at the current fields."""
-        values = self.rows.values(rate)
-        for _, _, (k, a, ok, weight), _ in self._closure_slots:
-            values.append(weight * tangents[k][a][ok])
+        values = self.rows.values(rate) + self._closure_values(tangents)
         values += [np.ones(p.size) for p in self._pinned]
         self.matrix.setValuesCOO(np.concatenate(values))
         return self.matrix
+
+    def _closure_values(self, tangents: list[tuple[np.ndarray, ...]]) -> list[np.ndarray]:
+        return [weight * tangents[k][a][ok] for _, _, (k, a, ok, weight), _ in self._closure_slots]
+
+    def pencil(self) -> tuple[np.ndarray, np.ndarray]:
+        """Scaled entries of dF/du and of dq/du at the current fields, of the rows alone."""
+        steady = np.concatenate(self.rows.values(0.0))
+        # every entry is of one or the other, so that the difference is exact
+        return steady, np.concatenate(self.rows.values(1.0)) - steady
+
+    def at_rate(
+        self, pencil: tuple[np.ndarray, np.ndarray], rate: complex, tangents: list[tuple[np.ndarray, ...]]
+    ) -> np.ndarray:
+        """Complex entries of the scaled, linearised system at d/dt = ``rate``, for :meth:`places`."""
+        closures = self._closure_values(tangents)
+        pinned = [np.ones(p.size) for p in self._pinned]
+        return np.concatenate([pencil[0] + rate * pencil[1], *closures, *pinned]).astype(complex)
+
+    def bare(self, pencil: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Entries of dF/du, with ones for pinned unknowns, and of dq/du for the places of the matrix."""
+        closures = np.zeros(sum(nodes.size for *_, nodes in self._closure_slots))
+        pinned = sum(p.size for p in self._pinned)
+        return (
+            np.concatenate([pencil[0], closures, np.ones(pinned)]),
+            np.concatenate([pencil[1], closures, np.zeros(pinned)]),
+        )
+
+    def closure_terms(self) -> list[tuple[int, int, tuple[int, int, np.ndarray, np.ndarray], np.ndarray]]:
+        """(row, column, (closure, input, its nodes, scaled weight), local nodes) of node-diagonal entries."""
+        return self._closure_slots
 
     def condensed(self, rate: float) -> PETSc.Mat:
         """Matrix for a block-wise preconditioner at the current fields."""
