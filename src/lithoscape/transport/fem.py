@@ -25,6 +25,7 @@ from ..errors import InputError
 from ..mesh.domain import Domain
 from ..mesh.parts import Part, part
 from ..solver.conduction import conduct
+from .voxel import Transport
 
 
 @dataclass(frozen=True)
@@ -273,3 +274,54 @@ def _volume(inner: Part, cells: np.ndarray | None = None) -> float:
 def _integral(form: Any) -> float:
     compiled = fem.form(form)
     return float(compiled.mesh.comm.allreduce(fem.assemble_scalar(compiled), op=MPI.SUM))
+
+
+def effective_of_image(
+    labels: np.ndarray,
+    conductivity: Mapping[int, float],
+    axis: int = 0,
+    *,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    tolerance: float = 1e-3,
+    degree: int = 1,
+    size: float = 2.0,
+    comm: MPI.Comm = MPI.COMM_SELF,
+) -> Transport:
+    """Mesh an image and solve on it; the same in and out as :func:`.voxel.effective`.
+
+    Parameters
+    ----------
+    labels, conductivity, axis, spacing:
+        As there; three axes.
+    tolerance:
+        Relative error of the conductance of the meshed geometry.
+    degree:
+        Of the elements.
+    size:
+        Edge of the cells at surfaces, in voxels.
+    comm:
+        Processes to share the work.
+
+    Raises
+    ------
+    InputError
+        As :func:`effective_on_mesh`; an image that cannot be meshed.
+    """
+    began = time.perf_counter()
+    from ..image import Grid, Volume
+    from ..mesh.build import domain
+    from ..mesh.mesher import MeshOptions, mesh_volume
+
+    # meshes are in metres; conductivities over a ratio of lengths do not mind
+    shrink = 1e-6 / max(spacing)
+    edges = tuple(shrink * h for h in spacing)
+    names = {f"label {label}": int(label) for label in np.unique(labels)}
+    volume = Volume(labels, Grid(np.shape(labels), edges), names)  # type: ignore[arg-type]
+    given = {name: float(conductivity.get(label, 0.0)) for name, label in names.items()}
+    mesh = mesh_volume(volume, options=MeshOptions(size=size * max(edges))) if comm.rank == 0 else None
+    options = FemOptions(degree, float(np.sqrt(tolerance) / 10))
+    found = effective_on_mesh(domain(mesh, comm), given, axis, options=options)
+    return Transport(
+        axis, found.effective, found.efficiency, found.porosity, found.porosity_percolating, found.error,
+        found.iterations, time.perf_counter() - began, None, "face", spacing, dict(conductivity),
+    )  # fmt: skip

@@ -31,7 +31,8 @@ class Layer:
     porosity:
         Electrolyte per volume, 0 to 1.
     through, in_plane:
-        Transport efficiencies eps/tau, 0 to 1; the second is the mean of both directions.
+        Transport efficiencies eps/tau, 0 to 1; the second is the mean of both directions, None if it was
+        not measured.
 
     Raises
     ------
@@ -44,7 +45,7 @@ class Layer:
     high: float
     porosity: float
     through: float
-    in_plane: float
+    in_plane: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high < math.inf:
@@ -53,10 +54,11 @@ class Layer:
                 value=(self.low, self.high), remedy="Give metres above the collector",
             )  # fmt: skip
         for key in ("porosity", "through", "in_plane"):
-            if not 0 <= getattr(self, key) <= 1:
+            value = getattr(self, key)
+            if value is not None and not 0 <= value <= 1:
                 raise InputError(
-                    "this is a share between 0 and 1", field=f"layers.{self.name}.{key}",
-                    value=getattr(self, key), remedy="Efficiencies are eps/tau, not tau",
+                    "this is a share between 0 and 1", field=f"layers.{self.name}.{key}", value=value,
+                    remedy="Efficiencies are eps/tau, not tau",
                 )  # fmt: skip
 
 
@@ -69,9 +71,10 @@ def whole(layers: Sequence[Layer]) -> Layer:
     share = heights / heights.sum()
     through = np.array([layer.through for layer in ordered])
     series = 0.0 if (through == 0).any() else float(1 / (share / through).sum())
+    sides = [layer.in_plane for layer in ordered]
     return Layer(
         "whole", ordered[0].low, ordered[-1].high, float(share @ [x.porosity for x in ordered]), series,
-        float(share @ [x.in_plane for x in ordered]),
+        None if None in sides else float(share @ np.array(sides, dtype=float)),
     )  # fmt: skip
 
 
@@ -84,23 +87,25 @@ def scenario_entry(layer: Layer) -> dict[str, Any]:
         An efficiency of 0: nothing gets through, and a scenario refuses it.
     """
     for key in ("porosity", "through", "in_plane"):
-        if getattr(layer, key) <= 0:
+        value = getattr(layer, key)
+        if value is not None and value <= 0:
             raise InputError(
-                "nothing gets through, and no scenario can hold that", field=key, value=getattr(layer, key),
+                "nothing gets through, and no scenario can hold that", field=key, value=value,
                 remedy="Choose a larger part of the image, or the phase that conducts",
             )  # fmt: skip
-    transport = {"through": _short(layer.through), "in_plane": _short(layer.in_plane)}
-    return {"porosity": _short(layer.porosity), "transport": transport}
+    through: Any = _short(layer.through)
+    if layer.in_plane is not None:
+        through = {"through": through, "in_plane": _short(layer.in_plane)}
+    return {"porosity": _short(layer.porosity), "transport": through}
 
 
 def scenario_text(layer: Layer) -> str:
     """The same as text to paste into a scenario file."""
     entry = scenario_entry(layer)
-    through, in_plane = entry["transport"]["through"], entry["transport"]["in_plane"]
-    return (
-        f"electrode:\n  porosity: {entry['porosity']}\n"
-        f"  transport: {{through: {through}, in_plane: {in_plane}}}\n"
-    )
+    transport = entry["transport"]
+    if isinstance(transport, dict):
+        transport = f"{{through: {transport['through']}, in_plane: {transport['in_plane']}}}"
+    return f"electrode:\n  porosity: {entry['porosity']}\n  transport: {transport}\n"
 
 
 def with_transport(electrode: Electrode, porosity: float, efficiency: float) -> Electrode:
@@ -166,7 +171,12 @@ def region_coefficients(
     ordered = sorted(layers, key=lambda layer: layer.low)
     tops = np.array([layer.high for layer in ordered[:-1]])
     eps = np.array([layer.porosity for layer in ordered])
-    values = np.array([[x.in_plane] * (dim - 1) + [x.through] for x in ordered]).T
+    if dim > 1 and any(x.in_plane is None for x in ordered):
+        raise InputError(
+            "in-plane transport was not measured", field="layers", value=[x.name for x in ordered],
+            remedy="Solve along all axes, or use a mesh of one dimension",
+        )  # fmt: skip
+    values = np.array([[x.in_plane] * (dim - 1) + [x.through] for x in ordered], dtype=float).T
 
     def place(x: np.ndarray) -> np.ndarray:
         height = (x[dim - 1] - collector) * (1 if rising else -1)
