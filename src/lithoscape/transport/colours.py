@@ -52,7 +52,7 @@ class Layout:
         nx, ny, nz = shape
         sy = nz + 1 + nz % 2
         sx = sy * (ny + 1 + ny % 2)
-        origin = sx
+        origin = sx + 1
         return cls(shape, (sx, sy, 1), origin, (origin + (nx + 1) * sx) // 2 + 2)
 
     @property
@@ -69,32 +69,60 @@ class Layout:
         return np.array(out, dtype=np.int64)
 
 
-def _sum(src: Any, k: Any, s: Any, w: Any) -> Any:
-    """Weighted sum over the six neighbours; the weights say how (see below)."""
+Weights = tuple[Any, ...]
+
+
+@numba.njit(nogil=True, inline="always")
+def around(src: np.ndarray, lo: int, hi: int, s: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """The six neighbours of the places lo to hi, each as a piece of the other colour."""
+    return (
+        src[lo + s[0] : hi + s[0]],
+        src[lo + s[1] : hi + s[1]],
+        src[lo + s[2] : hi + s[2]],
+        src[lo + s[3] : hi + s[3]],
+        src[lo + s[4] : hi + s[4]],
+        src[lo + s[5] : hi + s[5]],
+    )
+
+
+def weigh(w: Any, lo: Any, hi: Any, s: Any) -> Any:
+    """The weights of the six neighbours of the places lo to hi."""
+    raise NotImplementedError
+
+
+@overload(weigh, inline="always", strict=False)
+def _weigh_of(w: Any, lo: Any, hi: Any, s: Any) -> Callable[..., Any]:
+    if isinstance(w.dtype, numba.types.Float):
+        # one phase: a weight for each axis, the same everywhere
+        return lambda w, lo, hi, s: w
+    # three weights on the plus side of the voxel, three on that of its neighbours on the minus side
+    return lambda w, lo, hi, s: (
+        w[0][lo:hi],
+        w[3][lo + s[1] : hi + s[1]],
+        w[1][lo:hi],
+        w[4][lo + s[3] : hi + s[3]],
+        w[2][lo:hi],
+        w[5][lo + s[5] : hi + s[5]],
+    )
+
+
+def _sum(k: Any, a: Any, w: Any) -> Any:
+    """Weighted sum over the six neighbours."""
     raise NotImplementedError
 
 
 @overload(_sum, inline="always", strict=False)
-def _sum_of(src: Any, k: Any, s: Any, w: Any) -> Callable[..., Any]:
+def _sum_of(k: Any, a: Any, w: Any) -> Callable[..., Any]:
     if isinstance(w.dtype, numba.types.Float):
-        # one phase: a weight for each axis, the same everywhere
-        return lambda src, k, s, w: (
-            w[0] * (src[k + s[0]] + src[k + s[1]])
-            + w[1] * (src[k + s[2]] + src[k + s[3]])
-            + w[2] * (src[k + s[4]] + src[k + s[5]])
-        )
-    # three weights on the plus side of the voxel, three on that of its neighbours on the minus side
-    return lambda src, k, s, w: (
-        w[0][k] * src[k + s[0]]
-        + w[3][k + s[1]] * src[k + s[1]]
-        + w[1][k] * src[k + s[2]]
-        + w[4][k + s[3]] * src[k + s[3]]
-        + w[2][k] * src[k + s[4]]
-        + w[5][k + s[5]] * src[k + s[5]]
+        return lambda k, a, w: w[0] * (a[0][k] + a[1][k]) + w[1] * (a[2][k] + a[3][k]) + w[2] * (a[4][k] + a[5][k])
+    return lambda k, a, w: (
+        w[0][k] * a[0][k]
+        + w[1][k] * a[1][k]
+        + w[2][k] * a[2][k]
+        + w[3][k] * a[3][k]
+        + w[4][k] * a[4][k]
+        + w[5][k] * a[5][k]
     )
-
-
-Weights = tuple[Any, ...]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -102,8 +130,9 @@ def _follow(
     lo: int, hi: int, out: np.ndarray, inverse: np.ndarray, src: np.ndarray, s: tuple[int, ...], w: Weights
 ) -> None:
     """What voxels of a colour are if their balance holds, from the other colour."""
-    for k in range(lo, hi):
-        out[k] = inverse[k] * _sum(src, k, s, w)
+    a, v, i, o = around(src, lo, hi, s), weigh(w, lo, hi, s), inverse[lo:hi], out[lo:hi]
+    for k in range(o.size):
+        o[k] = i[k] * _sum(k, a, v)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -120,11 +149,14 @@ def _finish(
 ) -> None:
     """The last half sweep of the preconditioner, and r.z."""
     for chunk in range(lo // CHUNK, (hi + CHUNK - 1) // CHUNK):
+        begin, end = max(lo, chunk * CHUNK), min(hi, (chunk + 1) * CHUNK)
+        a, v = around(odd, begin, end, s), weigh(w, begin, end, s)
+        here, given, i = z[begin:end], r[begin:end], inverse[begin:end]
         total = 0.0
-        for k in range(max(lo, chunk * CHUNK), min(hi, (chunk + 1) * CHUNK)):
-            value = inverse[k] * (r[k] + _sum(odd, k, s, w))
-            z[k] = value
-            total += np.float64(value) * np.float64(r[k])
+        for k in range(here.size):
+            value = i[k] * (given[k] + _sum(k, a, v))
+            here[k] = value
+            total += np.float64(value) * np.float64(given[k])
         sums[chunk] = total
 
 
@@ -142,18 +174,22 @@ def _apply(
 ) -> None:
     """Product with the Schur complement from p and the odd voxels that follow it, and p.out."""
     for chunk in range(lo // CHUNK, (hi + CHUNK - 1) // CHUNK):
+        begin, end = max(lo, chunk * CHUNK), min(hi, (chunk + 1) * CHUNK)
+        a, v = around(odd, begin, end, s), weigh(w, begin, end, s)
+        here, given, d = out[begin:end], p[begin:end], diagonal[begin:end]
         total = 0.0
-        for k in range(max(lo, chunk * CHUNK), min(hi, (chunk + 1) * CHUNK)):
-            value = diagonal[k] * p[k] - _sum(odd, k, s, w)
-            out[k] = value
-            total += np.float64(value) * np.float64(p[k])
+        for k in range(here.size):
+            value = d[k] * given[k] - _sum(k, a, v)
+            here[k] = value
+            total += np.float64(value) * np.float64(given[k])
         sums[chunk] = total
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _direction(lo: int, hi: int, p: np.ndarray, z: np.ndarray, beta: float) -> None:
-    for k in range(lo, hi):
-        p[k] = z[k] + beta * p[k]
+    a, b = p[lo:hi], z[lo:hi]
+    for k in range(a.size):
+        a[k] = b[k] + beta * a[k]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -169,7 +205,8 @@ def _advance(
     alpha: float,
 ) -> None:
     """Step of the iterate and its residual, and the first half sweep of the preconditioner."""
-    for k in range(lo, hi):
+    x, r, t, p, q, inverse = x[lo:hi], r[lo:hi], t[lo:hi], p[lo:hi], q[lo:hi], inverse[lo:hi]
+    for k in range(x.size):
         x[k] += alpha * p[k]
         value = r[k] - alpha * q[k]
         r[k] = value
@@ -188,11 +225,13 @@ def _restrict(
     w: Weights,
 ) -> None:
     """Residual of the even voxels of each aggregate after the half sweep of the odd ones (theirs is zero)."""
+    # the whole of the colour, so that places count from its beginning
+    low, high = -min(s[1], 0), odd.size - s[0]
+    v = around(odd, low, high, s), weigh(w, low, high, s)
     for a in range(lo, hi):
         total = np.float32(0.0)
         for m in range(first[a], first[a + 1]):
-            k = np.int64(member[m])
-            total += np.float32(_sum(odd, k, s, w))
+            total += np.float32(_sum(np.uint64(member[m] - low), v[0], v[1]))
         out[a] = total
 
 

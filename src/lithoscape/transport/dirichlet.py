@@ -12,7 +12,7 @@ import numpy as np
 from numba.extending import overload
 
 from .aggregates import aggregate
-from .colours import Layout, TwoColour
+from .colours import CHUNK, Layout, TwoColour, around, weigh
 from .conjugate import descend
 from .graph import ENLARGE, Hierarchy, cycle, hierarchy
 
@@ -276,32 +276,32 @@ def _linear(code: np.ndarray, origin: int, strides: tuple[int, int, int], x: np.
                     x[(row + k) >> 1] = value
 
 
-def _square(x: Any, k: Any, src: Any, inverse: Any, s: Any, w: Any) -> Any:
+def _square(x: Any, k: Any, a: Any, i: Any, w: Any) -> Any:
     """Weighted sum of squared differences to the six neighbours."""
     raise NotImplementedError
 
 
 @numba.njit(nogil=True, inline="always")
-def _difference(x: float, src: np.ndarray, inverse: np.ndarray, k: int) -> float:
-    d = np.float64(x) - np.float64(src[k])
-    return d * d if inverse[k] != 0 else 0.0
+def _difference(x: float, other: float, inverse: float) -> float:
+    d = np.float64(x) - np.float64(other)
+    return d * d if inverse != 0 else 0.0
 
 
 @overload(_square, inline="always", strict=False)
-def _square_of(x: Any, k: Any, src: Any, inverse: Any, s: Any, w: Any) -> Any:
+def _square_of(x: Any, k: Any, a: Any, i: Any, w: Any) -> Any:
     if isinstance(w.dtype, numba.types.Float):
-        return lambda x, k, src, inverse, s, w: (
-            w[0] * (_difference(x, src, inverse, k + s[0]) + _difference(x, src, inverse, k + s[1]))
-            + w[1] * (_difference(x, src, inverse, k + s[2]) + _difference(x, src, inverse, k + s[3]))
-            + w[2] * (_difference(x, src, inverse, k + s[4]) + _difference(x, src, inverse, k + s[5]))
+        return lambda x, k, a, i, w: (
+            w[0] * (_difference(x, a[0][k], i[0][k]) + _difference(x, a[1][k], i[1][k]))
+            + w[1] * (_difference(x, a[2][k], i[2][k]) + _difference(x, a[3][k], i[3][k]))
+            + w[2] * (_difference(x, a[4][k], i[4][k]) + _difference(x, a[5][k], i[5][k]))
         )
-    return lambda x, k, src, inverse, s, w: (
-        w[0][k] * _difference(x, src, inverse, k + s[0])
-        + w[3][k + s[1]] * _difference(x, src, inverse, k + s[1])
-        + w[1][k] * _difference(x, src, inverse, k + s[2])
-        + w[4][k + s[3]] * _difference(x, src, inverse, k + s[3])
-        + w[2][k] * _difference(x, src, inverse, k + s[4])
-        + w[5][k + s[5]] * _difference(x, src, inverse, k + s[5])
+    return lambda x, k, a, i, w: (
+        w[0][k] * _difference(x, a[0][k], i[0][k])
+        + w[1][k] * _difference(x, a[1][k], i[1][k])
+        + w[2][k] * _difference(x, a[2][k], i[2][k])
+        + w[3][k] * _difference(x, a[3][k], i[3][k])
+        + w[4][k] * _difference(x, a[4][k], i[4][k])
+        + w[5][k] * _difference(x, a[5][k], i[5][k])
     )
 
 
@@ -317,9 +317,11 @@ def _energy(
     s: tuple[int, ...],
     w: tuple[Any, ...],
 ) -> None:
-    for chunk in range(lo // 16384, (hi + 16383) // 16384):
+    for chunk in range(lo // CHUNK, (hi + CHUNK - 1) // CHUNK):
+        begin, end = max(lo, chunk * CHUNK), min(hi, (chunk + 1) * CHUNK)
+        a, i, v = around(odd, begin, end, s), around(inverse_odd, begin, end, s), weigh(w, begin, end, s)
+        here, open_ = x[begin:end], inverse[begin:end]
         total = 0.0
-        for k in range(max(lo, chunk * 16384), min(hi, (chunk + 1) * 16384)):
-            if inverse[k] != 0:
-                total += _square(x[k], k, odd, inverse_odd, s, w)
+        for k in range(here.size):
+            total += _square(here[k], k, a, i, v) if open_[k] != 0 else 0.0
         sums[chunk] = total

@@ -16,8 +16,10 @@ import numpy as np
 
 from .percolation import find_root, unite
 
-STRONG = 0.1
+STRONG = 0.2
 """Nodes are gathered over conductances of at least this share of the largest of either node."""
+SLOW = 0.6
+"""A coarsening that leaves more than this share of the nodes is done again, more leniently."""
 DIRECT = 200
 """A network of at most so many nodes is solved directly."""
 MOST_LEVELS = 30
@@ -137,11 +139,13 @@ def coarsen(graph: Graph) -> tuple[np.ndarray, Graph]:
     shape = place.max(axis=0) + 1
     block = np.ravel_multi_index(tuple(place.T), tuple(int(n) for n in shape))
     order, _ = _by_block(block, int(np.prod(shape)))
-    parent, count = _aggregate(graph.pointer, graph.column, graph.value, block, order, STRONG)
+    rows = graph.pointer, graph.column, graph.value
+    parent, count = _aggregate(*rows, block, order, STRONG, False)
+    if count > SLOW * graph.size:
+        # Small nodes at large ones hold it up: what counts for them is their own largest conductance.
+        parent, count = _aggregate(*rows, block, order, STRONG, True)
     members, first = _by_block(parent, count)
-    pointer, column, value = _galerkin(
-        graph.pointer, graph.column, graph.value, parent, members, first, count
-    )
+    pointer, column, value = _galerkin(*rows, parent, members, first, count)
     ground = np.bincount(parent, weights=graph.ground, minlength=count).astype(np.float32)
     return parent, Graph(pointer, column.copy(), value.copy(), ground, place[members[first[:-1]]])
 
@@ -170,6 +174,7 @@ def _aggregate(
     block: np.ndarray,
     order: np.ndarray,
     strong: float,
+    lenient: bool,
 ) -> tuple[np.ndarray, int]:
     n = block.size
     largest = np.zeros(n, dtype=np.float32)
@@ -180,7 +185,10 @@ def _aggregate(
     for i in range(n):
         for k in range(pointer[i], pointer[i + 1]):
             j = column[k]
-            if j < i and block[j] == block[i] and value[k] >= strong * max(largest[i], largest[j]):
+            if j >= i or block[j] != block[i]:
+                continue
+            low, high = min(largest[i], largest[j]), max(largest[i], largest[j])
+            if value[k] >= strong * (low if lenient else high):
                 unite(root, i, j)
     parent = np.full(n, -1, dtype=np.int32)
     count = 0
