@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import LithoscapeError
-from . import images, impedance, materials, meshes, runs  # noqa: F401  each registers its verbs
+from . import images, impedance, materials, meshes, runs, transport  # noqa: F401  each registers its verbs
 from .app import app
 from .console import complain
 

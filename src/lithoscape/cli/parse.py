@@ -23,6 +23,28 @@ def parse_phases(entries: Sequence[str] | None) -> dict[str, int] | None:
     return phases
 
 
+def parse_conductors(
+    phases: Sequence[str] | None, conductivities: Sequence[str] | None
+) -> tuple[dict[str, int] | None, dict[str, float]]:
+    """Names of labels (``"pore=0"``), and what conducts: ``"pore"`` with 1, ``"binder=0.2"`` with that.
+
+    The phase ``pore`` conducts if none is named.
+    """
+    entries = list(phases or ())
+    labels = parse_phases([entry for entry in entries if "=" in entry])
+    conductors = {entry: 1.0 for entry in entries if "=" not in entry}
+    for entry in conductivities or ():
+        name, _, text = entry.partition("=")
+        value = _numbers(text, ",")
+        if not name or len(value) != 1:
+            raise InputError(
+                "a conductivity is the name of a phase and a number", field="--conductivity", value=entry,
+                remedy="For example --conductivity active=10 --conductivity binder=300",
+            )  # fmt: skip
+        conductors[name] = value[0]
+    return labels, conductors or {"pore": 1.0}
+
+
 def parse_regions(entries: Sequence[str] | None) -> dict[str, tuple[float, float]] | None:
     """``["top=40:60"]`` in micrometres as heights in metres; None if there are none."""
     if not entries:

@@ -11,7 +11,8 @@ engine         what it is                                                       
 
 PoreSpy imposes the potentials in the centres of the first and the last layer (``node``), TauFactor on the
 outer faces (``face``); PoreSpy divides by the percolating porosity, TauFactor by the whole. Both are kept
-apart here: ``tau`` is with the whole porosity and ``tau_percolating`` with the percolating one, whoever solved.
+apart here: ``tau`` is with the whole porosity and ``tau_percolating`` with the percolating one, whoever
+solved.
 """
 
 from __future__ import annotations
@@ -185,7 +186,7 @@ def cross_check(
     tolerance: float = 1e-3,
     spacing: Spacing = CUBE,
 ) -> list[Comparison]:
-    """Every engine beside the voxel solver on one image; InputError and SolveError as :func:`effective_by`."""
+    """Every engine beside the voxel solver on one image; errors as :func:`effective_by`."""
     return [
         Comparison(
             name,

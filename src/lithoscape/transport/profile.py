@@ -162,13 +162,13 @@ def by_region(
             "regions are layers across the through axis", field="axis", value=transport.axis,
             remedy=f"Solve along axis {volume.grid.through}",
         )  # fmt: skip
-    chosen = thirds(volume) if regions is None else regions
+    chosen: Mapping[str, Region] = thirds(volume) if regions is None else regions
     boxes = [region_box(volume.grid, name, region) for name, region in chosen.items()]
     rows = _in_place(volume, transport, boxes)
     return _dataset(rows, xr.DataArray(list(chosen), dims="region", name="region"))
 
 
-def thirds(volume: Volume) -> dict[str, Region]:
+def thirds(volume: Volume) -> dict[str, tuple[float, float]]:
     """The three regions of a table by depth, from the collector up."""
     top = volume.grid.thickness
     return {
@@ -209,7 +209,7 @@ def alone(
     InputError
         A region without a layer of voxels, or conductivities that do not fit.
     """
-    chosen = thirds(volume) if regions is None else regions
+    chosen: Mapping[str, Region] = thirds(volume) if regions is None else regions
     boxes = {name: region_box(volume.grid, name, region) for name, region in chosen.items()}
     found = np.array(
         [[_alone(volume, box, conductivity, k, options) for k in range(3)] for box in boxes.values()]

@@ -1,7 +1,7 @@
 """The effective conductivity as a tensor.
 
-*Periodic* cell problems give all nine entries: with the potentials t_i = x_i + chi_i of a mean gradient of one
-along axis i,
+*Periodic* cell problems give all nine entries: with the potentials t_i = x_i + chi_i of a mean gradient
+of one along axis i,
 
     K_ij = mean of sigma grad t_i . grad t_j
 
@@ -9,9 +9,9 @@ along axis i,
 1). It is symmetric and positive by construction, and as t_i makes its energy stationary, its error is of the
 second order in those of the potentials, off the diagonal too. Opposite faces of the image must fit.
 
-*Mixed* conditions, potentials on two opposite faces and no flux through the other four, need no fit and suit
-cut-outs of electrodes. They give one number per direction, the diagonal of a structure whose axes are those of
-the image; what they say off the diagonal is not defined, and 0 is put there.
+*Mixed* conditions, potentials on two opposite faces and no flux through the other four, need no fit and
+suit cut-outs of electrodes. They give one number per direction, the diagonal of a structure whose axes
+are those of the image; what they say off the diagonal is not defined, and 0 is put there.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Tensor:
 
     @property
     def tau(self) -> np.ndarray:
-        """Tortuosity factors of the three axes, porosity / efficiency; infinite where nothing gets through."""
+        """Tortuosity factors of the axes, porosity / efficiency (3,); infinite where nothing gets through."""
         with np.errstate(divide="ignore"):
             return np.asarray(self.porosity / np.diag(self.efficiency))
 
