@@ -22,6 +22,7 @@ VERBS = [
     ("mesh",),
     ("impedance",),
     ("segment",),
+    ("tortuosity",),
     ("materials",),
     ("materials", "list"),
     ("materials", "show"),
