@@ -30,7 +30,7 @@ from .solver import Attempt, History, Newton, NewtonOptions, Stepper, System, Ti
 from .solver.events import locate
 from .solver.frequency import Linearised
 from .solver.potentials import settle
-from .solver.reduced import reduce
+from .solver.reduced import impedances
 from .solver.status import Outcome
 from .spectra import Spectrum, log_frequencies
 
@@ -348,7 +348,7 @@ class Simulation:
     def spectrum(self, frequencies: np.ndarray, about: Mapping[str, Any] | None = None) -> Spectrum:
         """Impedance [ohm m2] at frequencies [Hz], linearised at the state that the problem holds."""
         linearised = Linearised(self.system)
-        found = reduce(linearised, frequencies).impedances(2 * np.pi * np.asarray(frequencies))
+        found = impedances(linearised, frequencies)
         told = {"Voltage [V]": self.problem.voltage(), "Current density [A.m-2]": self.current_density()}
         counts = {"solves": linearised.solves, "unknowns": linearised.size}
         return Spectrum(frequencies, found, "ohm.m2", {**(about or {}), **told, **counts})

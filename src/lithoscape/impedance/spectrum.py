@@ -18,7 +18,7 @@ from ..problem import Problem
 from ..solver import System
 from ..solver.frequency import Linearised
 from ..solver.potentials import settle
-from ..solver.reduced import TOLERANCE, checked, reduce
+from ..solver.reduced import checked, impedances
 from ..spectra import Spectrum
 
 
@@ -28,7 +28,7 @@ def spectrum(
     *,
     current_density: float | None = None,
     imposed: str = "current",
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
     frozen: Sequence[str] = (),
     about: dict[str, Any] | None = None,
 ) -> Spectrum:
@@ -46,7 +46,8 @@ def spectrum(
     imposed:
         "current" (galvanostatic) or "voltage" (potentiostatic); the results agree to round-off.
     tolerance:
-        Relative error of the projection on a few solved frequencies; 0: solve at every frequency.
+        Relative error of a projection on a few solved frequencies; 0: solve at every frequency. None: 1e-6,
+        or 1e-4 of systems too large to factorise.
     frozen:
         Names of unknowns that do not answer, such as "electrolyte concentration".
     about:
@@ -59,7 +60,7 @@ def spectrum(
     SolveError
         Potentials or an impedance that could not be found.
     """
-    omegas = 2 * np.pi * checked(frequencies)
+    frequencies = checked(frequencies)
     system = problem if isinstance(problem, System) else System(problem)
     names = [u.name for u in system.problem.unknowns]
     for name in frozen:
@@ -72,11 +73,7 @@ def spectrum(
     if current_density is not None:
         settle(system, current_density)
     linearised = Linearised(system, imposed, frozen)
-    if tolerance > 0:
-        model = reduce(linearised, omegas / (2 * np.pi), tolerance)
-        impedance = model.impedances(omegas)
-    else:
-        impedance = np.array([linearised.impedance(w, linearised.solve(w)) for w in omegas])
+    found = impedances(linearised, frequencies, tolerance)
     told = {
         "Voltage [V]": system.problem.voltage(),
         "Current density [A.m-2]": system.functional("current") / system.problem.area,
@@ -84,4 +81,4 @@ def spectrum(
         "unknowns": linearised.size,
         **(about or {}),
     }
-    return Spectrum(omegas / (2 * np.pi), impedance, "ohm.m2", told)
+    return Spectrum(frequencies, found, "ohm.m2", told)

@@ -56,6 +56,11 @@ class Linearised:
         self._solver = _solver(self)
 
     @property
+    def iterative(self) -> bool:
+        """Whether it is solved by iterations."""
+        return isinstance(self._solver, _Iterative)
+
+    @property
     def size(self) -> int:
         """Unknowns on all processes."""
         return int(self.system.matrix.getSize()[0])
@@ -232,8 +237,6 @@ class _Iterative:
     """GMRES on real and imaginary parts."""
 
     def __init__(self, linearised: Linearised, iterative: bool) -> None:
-        if linearised.still.size:
-            raise SolveError("unknowns can be held in small systems on one process only", field="frozen")
         self.linearised, system = linearised, linearised.system
         self.real, self.imaginary, self.sum = (system.empty_matrix() for _ in range(3))
         blocks = system.numbers_of_blocks()
@@ -271,7 +274,8 @@ class _Iterative:
         n = self.linearised.system.size
         a, b = x[:n], x[n:]
         W, T = self.real, self.imaginary
-        return np.concatenate([self._times(W, a) - self._times(T, b), self._times(T, a) + self._times(W, b)])
+        product = [self._times(W, a) - self._times(T, b), self._times(T, a) + self._times(W, b)]
+        return self._held(np.concatenate(product))
 
     def _precondition(self, x: np.ndarray) -> np.ndarray:
         """Solve [W, -T; T, W + 2 T] (a, b) = (f, g): two systems with W + T."""
@@ -279,7 +283,13 @@ class _Iterative:
         f, g = x[:n], x[n:]
         h = self.inner.precondition(f + g)
         b = self.inner.precondition(g - self._times(self.imaginary, h))
-        return np.concatenate([h - b, b])
+        return self._held(np.concatenate([h - b, b]))
+
+    def _held(self, x: np.ndarray) -> np.ndarray:
+        """Nothing happens to unknowns that are held."""
+        still, n = self.linearised.still, self.linearised.system.size
+        x[still] = x[n + still] = 0.0
+        return x
 
 
 def _failed(omega: float, reason: str) -> SolveError:

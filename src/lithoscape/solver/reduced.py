@@ -18,8 +18,10 @@ from mpi4py import MPI
 from ..errors import InputError, SolveError
 from .frequency import Linearised
 
-TOLERANCE = 1e-6
-"""Relative error of impedances."""
+TOLERANCE, ITERATIVE_TOLERANCE = 1e-6, 1e-4
+"""Usual relative error of impedances of systems that are factorised, and of larger ones."""
+SMALL = 3000
+"""Unknowns below which factors at every frequency cost less than a projection."""
 _MOST = 60
 _AGREEING = 2
 """Solves in a row that the projection must have foreseen to within the tolerance."""
@@ -162,6 +164,7 @@ def reduce(linearised: Linearised, frequencies: np.ndarray, tolerance: float = T
     for omega in np.unique([left[0], left[-1]]):
         model.extend(omega)
     left = np.setdiff1d(left, model.shifts)
+    before: np.ndarray | None = None
     while left.size and not (len(model.shifts) >= 2 + _AGREEING and model.error <= tolerance):
         if len(model.shifts) >= _MOST:
             raise SolveError(
@@ -169,12 +172,54 @@ def reduce(linearised: Linearised, frequencies: np.ndarray, tolerance: float = T
                 value=tolerance, remedy="Ask for a narrower range of frequencies or a larger tolerance",
             )  # fmt: skip
         if len(model.shifts) == 2:
-            following = left[left.size // 2]
+            chosen = left.size // 2
         else:
-            following = left[int(np.argmax([model.residual(omega) for omega in left]))]
-        model.extend(following)
-        left = np.setdiff1d(left, [following])
+            chosen, before = _most_doubtful(model, left, before)
+        model.extend(left[chosen])
+        left = np.delete(left, chosen)
+        before = None if before is None else np.delete(before, chosen)
     return model
+
+
+def _most_doubtful(
+    model: ReducedModel, omegas: np.ndarray, before: np.ndarray | None
+) -> tuple[int, np.ndarray]:
+    """Where the residual, and what the last solve changed, are largest together; the impedances now."""
+    now = model.impedances(omegas)
+    doubt = np.array([model.residual(omega) for omega in omegas])
+    if before is not None:
+        doubt = doubt * np.abs(now / before - 1)
+    return int(np.argmax(doubt)), now
+
+
+def impedances(linearised: Linearised, frequencies: np.ndarray, tolerance: float | None = None) -> np.ndarray:
+    """Impedances [ohm m2] at ``frequencies`` [Hz], each solved for or projected, whichever takes less.
+
+    Parameters
+    ----------
+    tolerance:
+        Relative; None: ``TOLERANCE``, or ``ITERATIVE_TOLERANCE`` of systems that are solved by iterations.
+        0: solve at every frequency.
+
+    Raises
+    ------
+    InputError
+        No frequency, or one that is not positive and finite; a negative tolerance.
+    SolveError
+        The tolerance is not reached.
+    """
+    omegas = 2 * np.pi * checked(frequencies)
+    if tolerance is None:
+        tolerance = ITERATIVE_TOLERANCE if linearised.iterative else TOLERANCE
+        tolerance = 0.0 if not linearised.iterative and linearised.size < SMALL else tolerance
+    if not 0 <= tolerance < 1:
+        raise InputError(
+            "a relative tolerance lies between 0 and 1", field="tolerance", value=tolerance,
+            remedy="Such as 1e-4; 0 solves at every frequency",
+        )  # fmt: skip
+    if tolerance == 0:
+        return np.array([linearised.impedance(w, linearised.solve(w)) for w in omegas])
+    return reduce(linearised, omegas / (2 * np.pi), tolerance).impedances(omegas)
 
 
 def checked(frequencies: np.ndarray) -> np.ndarray:
