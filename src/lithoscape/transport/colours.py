@@ -7,6 +7,12 @@ units take. Voxels that do not conduct hold zero throughout, so no mask is neede
 
 The odd colour is eliminated: unknowns are the even voxels, and the odd ones follow from them. That halves all
 vectors and costs nothing (the product with the Schur complement is one sum over each colour).
+
+What limits such loops is memory, so loops that follow each other are run as stages behind one another through
+the grid: each voxel is fetched once for all of them. Every stage of a tile reads what the stage before it wrote
+in the tile itself and the two beside it, in the other colour; so in step p, stage k does tile p - k. Threads
+take slabs of tiles, leave out at inner edges what they cannot know yet (one tile more with each stage), and
+fill that in when all slabs are done. Results are the same for any number of threads.
 """
 
 from __future__ import annotations
@@ -21,8 +27,10 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-CHUNK = 1 << 14
-"""Places of a partial sum: sums do not depend on the number of threads."""
+TILE = 1 << 12
+"""Least number of places in a tile."""
+ADVANCE, FOLLOW, RELAX, RESIDUAL, DIRECTION, FOLLOW_DIRECTION, APPLY, FOLLOW_ITERATE = range(8)
+"""Stages: see ``_stage``."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,9 @@ def _sum(k: Any, a: Any, w: Any) -> Any:
 @overload(_sum, inline="always", strict=False)
 def _sum_of(k: Any, a: Any, w: Any) -> Callable[..., Any]:
     if isinstance(w.dtype, numba.types.Float):
-        return lambda k, a, w: w[0] * (a[0][k] + a[1][k]) + w[1] * (a[2][k] + a[3][k]) + w[2] * (a[4][k] + a[5][k])
+        return lambda k, a, w: (
+            w[0] * (a[0][k] + a[1][k]) + w[1] * (a[2][k] + a[3][k]) + w[2] * (a[4][k] + a[5][k])
+        )
     return lambda k, a, w: (
         w[0][k] * a[0][k]
         + w[1][k] * a[1][k]
@@ -125,74 +135,112 @@ def _sum_of(k: Any, a: Any, w: Any) -> Callable[..., Any]:
     )
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of conjugate gradients, on the even voxels, and room for the odd ones.
+
+    Attributes
+    ----------
+    x, r:
+        Iterate and residual.
+    t:
+        The residual preconditioned.
+    p, q:
+        Direction and its product with the matrix; ``q`` is room for other things in between.
+    odd:
+        Odd voxels that follow one of them.
+    """
+
+    x: np.ndarray
+    r: np.ndarray
+    t: np.ndarray
+    p: np.ndarray
+    q: np.ndarray
+    odd: np.ndarray
+
+
+@numba.njit(nogil=True, fastmath=True)
 def _follow(
     lo: int, hi: int, out: np.ndarray, inverse: np.ndarray, src: np.ndarray, s: tuple[int, ...], w: Weights
 ) -> None:
-    """What voxels of a colour are if their balance holds, from the other colour."""
+    """Odd voxels that balance the given even ones."""
     a, v, i, o = around(src, lo, hi, s), weigh(w, lo, hi, s), inverse[lo:hi], out[lo:hi]
     for k in range(o.size):
         o[k] = i[k] * _sum(k, a, v)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _finish(
+@numba.njit(nogil=True, fastmath=True)
+def _relax(
     lo: int,
     hi: int,
-    sums: np.ndarray,
     z: np.ndarray,
     inverse: np.ndarray,
     r: np.ndarray,
     odd: np.ndarray,
     s: tuple[int, ...],
     w: Weights,
-) -> None:
-    """The last half sweep of the preconditioner, and r.z."""
-    for chunk in range(lo // CHUNK, (hi + CHUNK - 1) // CHUNK):
-        begin, end = max(lo, chunk * CHUNK), min(hi, (chunk + 1) * CHUNK)
-        a, v = around(odd, begin, end, s), weigh(w, begin, end, s)
-        here, given, i = z[begin:end], r[begin:end], inverse[begin:end]
-        total = 0.0
-        for k in range(here.size):
-            value = i[k] * (given[k] + _sum(k, a, v))
-            here[k] = value
-            total += np.float64(value) * np.float64(given[k])
-        sums[chunk] = total
+    omega: float,
+) -> float:
+    """Relax even voxels; r.z afterwards."""
+    a, v = around(odd, lo, hi, s), weigh(w, lo, hi, s)
+    z, inverse, r = z[lo:hi], inverse[lo:hi], r[lo:hi]
+    total = 0.0
+    for k in range(z.size):
+        value = z[k] + omega * (inverse[k] * (r[k] + _sum(k, a, v)) - z[k])
+        z[k] = value
+        total += np.float64(value) * np.float64(r[k])
+    return total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(nogil=True, fastmath=True)
 def _apply(
     lo: int,
     hi: int,
-    sums: np.ndarray,
     out: np.ndarray,
     diagonal: np.ndarray,
     p: np.ndarray,
     odd: np.ndarray,
     s: tuple[int, ...],
     w: Weights,
+) -> float:
+    """Product with the Schur complement from p and the odd voxels that follow it; p.out."""
+    a, v = around(odd, lo, hi, s), weigh(w, lo, hi, s)
+    out, diagonal, p = out[lo:hi], diagonal[lo:hi], p[lo:hi]
+    total = 0.0
+    for k in range(out.size):
+        value = diagonal[k] * p[k] - _sum(k, a, v)
+        out[k] = value
+        total += np.float64(value) * np.float64(p[k])
+    return total
+
+
+@numba.njit(nogil=True, fastmath=True)
+def _residual(
+    lo: int,
+    hi: int,
+    out: np.ndarray,
+    diagonal: np.ndarray,
+    r: np.ndarray,
+    z: np.ndarray,
+    odd: np.ndarray,
+    s: tuple[int, ...],
+    w: Weights,
 ) -> None:
-    """Product with the Schur complement from p and the odd voxels that follow it, and p.out."""
-    for chunk in range(lo // CHUNK, (hi + CHUNK - 1) // CHUNK):
-        begin, end = max(lo, chunk * CHUNK), min(hi, (chunk + 1) * CHUNK)
-        a, v = around(odd, begin, end, s), weigh(w, begin, end, s)
-        here, given, d = out[begin:end], p[begin:end], diagonal[begin:end]
-        total = 0.0
-        for k in range(here.size):
-            value = d[k] * given[k] - _sum(k, a, v)
-            here[k] = value
-            total += np.float64(value) * np.float64(given[k])
-        sums[chunk] = total
+    """Residual of the even voxels; that of the odd ones, which follow them, is zero."""
+    a, v = around(odd, lo, hi, s), weigh(w, lo, hi, s)
+    out, diagonal, r, z = out[lo:hi], diagonal[lo:hi], r[lo:hi], z[lo:hi]
+    for k in range(out.size):
+        out[k] = r[k] - diagonal[k] * z[k] + _sum(k, a, v)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(nogil=True, fastmath=True)
 def _direction(lo: int, hi: int, p: np.ndarray, z: np.ndarray, beta: float) -> None:
-    a, b = p[lo:hi], z[lo:hi]
-    for k in range(a.size):
-        a[k] = b[k] + beta * a[k]
+    p, z = p[lo:hi], z[lo:hi]
+    for k in range(p.size):
+        p[k] = z[k] + beta * p[k]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(nogil=True, fastmath=True)
 def _advance(
     lo: int,
     hi: int,
@@ -203,35 +251,111 @@ def _advance(
     q: np.ndarray,
     inverse: np.ndarray,
     alpha: float,
+    omega: float,
 ) -> None:
-    """Step of the iterate and its residual, and the first half sweep of the preconditioner."""
+    """Step of the iterate and its residual, and the first relaxation of the preconditioner."""
     x, r, t, p, q, inverse = x[lo:hi], r[lo:hi], t[lo:hi], p[lo:hi], q[lo:hi], inverse[lo:hi]
     for k in range(x.size):
         x[k] += alpha * p[k]
         value = r[k] - alpha * q[k]
         r[k] = value
-        t[k] = inverse[k] * value
+        t[k] = omega * inverse[k] * value
+
+
+@numba.njit(nogil=True)
+def _stage(
+    stage: int,
+    lo: int,
+    hi: int,
+    vectors: tuple[np.ndarray, ...],
+    matrix: tuple[np.ndarray, ...],
+    shifts: tuple[tuple[int, ...], tuple[int, ...]],
+    w_even: Weights,
+    w_odd: Weights,
+    number: float,
+    omega: float,
+) -> float:
+    """One stage on the places lo to hi; ``number`` is alpha or beta."""
+    x, r, t, p, q, odd = vectors
+    inverse, inverse_odd, diagonal = matrix
+    if stage == ADVANCE:
+        _advance(lo, hi, x, r, t, p, q, inverse, number, omega)
+    elif stage == FOLLOW:
+        _follow(lo, hi, odd, inverse_odd, t, shifts[1], w_odd)
+    elif stage == RELAX:
+        return _relax(lo, hi, t, inverse, r, odd, shifts[0], w_even, omega)
+    elif stage == RESIDUAL:
+        _residual(lo, hi, q, diagonal, r, t, odd, shifts[0], w_even)
+    elif stage == DIRECTION:
+        _direction(lo, hi, p, t, number)
+    elif stage == FOLLOW_DIRECTION:
+        _follow(lo, hi, odd, inverse_odd, p, shifts[1], w_odd)
+    elif stage == APPLY:
+        return _apply(lo, hi, q, diagonal, p, odd, shifts[0], w_even)
+    elif stage == FOLLOW_ITERATE:
+        _follow(lo, hi, odd, inverse_odd, x, shifts[1], w_odd)
+    return 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _slab(
+    first: int,
+    last: int,
+    cut_first: int,
+    cut_last: int,
+    stages: tuple[int, ...],
+    omegas: np.ndarray,
+    tile: int,
+    span: tuple[int, int],
+    sums: np.ndarray,
+    vectors: tuple[np.ndarray, ...],
+    matrix: tuple[np.ndarray, ...],
+    shifts: tuple[tuple[int, ...], tuple[int, ...]],
+    w_even: Weights,
+    w_odd: Weights,
+    number: float,
+) -> None:
+    """Stages behind one another through the tiles first to last; cuts are the tiles less with each stage."""
+    count = len(stages)
+    for step in range(first, last + count - 1):
+        for k in range(count):
+            i = step - k
+            if first + k * cut_first <= i < last - k * cut_last:
+                lo, hi = span[0] + i * tile, min(span[0] + (i + 1) * tile, span[1])
+                sums[i] = _stage(stages[k], lo, hi, vectors, matrix, shifts, w_even, w_odd, number, omegas[k])
+
+
+@numba.njit(cache=True, nogil=True)
+def _seam(
+    edge: int,
+    stages: tuple[int, ...],
+    omegas: np.ndarray,
+    tile: int,
+    span: tuple[int, int],
+    sums: np.ndarray,
+    vectors: tuple[np.ndarray, ...],
+    matrix: tuple[np.ndarray, ...],
+    shifts: tuple[tuple[int, ...], tuple[int, ...]],
+    w_even: Weights,
+    w_odd: Weights,
+    number: float,
+) -> None:
+    """What two slabs left out on either side of the edge between them."""
+    for k in range(1, len(stages)):
+        for i in range(edge - k, edge + k):
+            lo, hi = span[0] + i * tile, min(span[0] + (i + 1) * tile, span[1])
+            sums[i] = _stage(stages[k], lo, hi, vectors, matrix, shifts, w_even, w_odd, number, omegas[k])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _restrict(
-    lo: int,
-    hi: int,
-    out: np.ndarray,
-    first: np.ndarray,
-    member: np.ndarray,
-    odd: np.ndarray,
-    s: tuple[int, ...],
-    w: Weights,
+    lo: int, hi: int, out: np.ndarray, first: np.ndarray, member: np.ndarray, residual: np.ndarray
 ) -> None:
-    """Residual of the even voxels of each aggregate after the half sweep of the odd ones (theirs is zero)."""
-    # the whole of the colour, so that places count from its beginning
-    low, high = -min(s[1], 0), odd.size - s[0]
-    v = around(odd, low, high, s), weigh(w, low, high, s)
+    """Sum of the residual over the even voxels of each aggregate."""
     for a in range(lo, hi):
         total = np.float32(0.0)
         for m in range(first[a], first[a + 1]):
-            total += np.float32(_sum(np.uint64(member[m] - low), v[0], v[1]))
+            total += np.float32(residual[member[m]])
         out[a] = total
 
 
@@ -276,7 +400,10 @@ class TwoColour:
 
     def __post_init__(self) -> None:
         self.shifts = tuple(tuple(int(v) for v in self.layout.shifts(colour)) for colour in (0, 1))
-        self.sums = np.zeros(self.layout.half // CHUNK + 2)
+        lo, hi = self.layout.span
+        self.tile = max((self.layout.strides[0] + 1) // 2 + 1, TILE)
+        self.tiles = -(-(hi - lo) // self.tile)
+        self.sums = np.zeros(self.tiles)
         if self.threads > 1 and self.pool is None:
             self.pool = ThreadPoolExecutor(self.threads)
 
@@ -284,54 +411,53 @@ class TwoColour:
         """A vector of one colour."""
         return np.zeros(self.layout.half, dtype=self.diagonal.dtype)
 
-    def share(self, kernel: Callable[..., None], *arguments: Any) -> None:
-        """Run a loop over the places of a colour, in pieces if there are threads."""
-        lo, hi = self.layout.span
-        self._split(kernel, lo, hi, CHUNK, arguments)
+    def run(
+        self,
+        vectors: Vectors,
+        stages: tuple[int, ...],
+        omegas: tuple[float, ...] | None = None,
+        number: float = 0.0,
+    ) -> float:
+        """Run stages over the grid; the sum that the last of them returns."""
+        dtype = self.diagonal.dtype
+        given = np.array(omegas or (0.0,) * len(stages), dtype=dtype)
+        v = vectors
+        arguments = (
+            stages, given, self.tile, self.layout.span, self.sums, (v.x, v.r, v.t, v.p, v.q, v.odd),
+            (*self.inverse, self.diagonal), self.shifts, *self.weights, dtype.type(number),
+        )  # fmt: skip
+        edges = self._edges(2 * len(stages))
+        slabs = [(a, b, int(a > 0), int(b < self.tiles), *arguments) for a, b in itertools.pairwise(edges)]
+        self._each(_slab, slabs)
+        self._each(_seam, [(edge, *arguments) for edge in edges[1:-1]])
+        return float(self.sums.sum())
 
-    def _split(self, kernel: Callable[..., None], lo: int, hi: int, unit: int, arguments: Any) -> None:
-        if self.pool is None or hi - lo < 2 * unit * self.threads:
-            kernel(lo, hi, *arguments)
+    def _edges(self, least: int) -> list[int]:
+        """First tile of each slab, none of fewer tiles than the least; then their number."""
+        slabs = max(1, min(self.threads, self.tiles // least))
+        return [self.tiles * n // slabs for n in range(slabs + 1)]
+
+    def _each(self, kernel: Callable[..., None], jobs: list[tuple[Any, ...]]) -> None:
+        if self.pool is None or len(jobs) < 2:
+            for job in jobs:
+                kernel(*job)
             return
-        edges = np.linspace(lo // unit, hi // unit + 1, self.threads + 1).astype(int) * unit
-        edges[0], edges[-1] = lo, hi
-        jobs = [self.pool.submit(kernel, int(a), int(b), *arguments) for a, b in itertools.pairwise(edges)]
-        for job in jobs:
-            job.result()
+        for done in [self.pool.submit(kernel, *job) for job in jobs]:
+            done.result()
 
-    def follow(self, colour: int, out: np.ndarray, src: np.ndarray) -> None:
-        """Voxels of a colour that balance the given ones of the other."""
-        self.share(_follow, out, self.inverse[colour], src, self.shifts[colour], self.weights[colour])
+    def split(self, kernel: Callable[..., None], count: int, *arguments: Any) -> None:
+        """Run a loop of so many independent passes."""
+        slabs = max(1, min(self.threads, count // 1024))
+        edges = [count * n // slabs for n in range(slabs + 1)]
+        self._each(kernel, [(a, b, *arguments) for a, b in itertools.pairwise(edges)])
 
-    def finish(self, z: np.ndarray, r: np.ndarray, odd: np.ndarray) -> float:
-        """Last half sweep on the even voxels; r.z."""
-        self.share(_finish, self.sums, z, self.inverse[0], r, odd, self.shifts[0], self.weights[0])
-        return float(self.sums.sum())
-
-    def apply(self, out: np.ndarray, p: np.ndarray, odd: np.ndarray) -> float:
-        """Product with the Schur complement; p.out."""
-        self.share(_apply, self.sums, out, self.diagonal, p, odd, self.shifts[0], self.weights[0])
-        return float(self.sums.sum())
-
-    def direction(self, p: np.ndarray, z: np.ndarray, beta: float) -> None:
-        """p = z + beta p."""
-        self.share(_direction, p, z, p.dtype.type(beta))
-
-    def advance(
-        self, x: np.ndarray, r: np.ndarray, t: np.ndarray, p: np.ndarray, q: np.ndarray, alpha: float
-    ) -> None:
-        """x += alpha p, r -= alpha q, t = r / diagonal."""
-        self.share(_advance, x, r, t, p, q, self.inverse[0], x.dtype.type(alpha))
-
-    def restrict(self, out: np.ndarray, odd: np.ndarray) -> None:
+    def restrict(self, out: np.ndarray, residual: np.ndarray) -> None:
         """Residual of the aggregates."""
-        arguments = (out, self.first, self.member, odd, self.shifts[0], self.weights[0])
-        self._split(_restrict, 0, self.first.size - 1, 4096, arguments)
+        self.split(_restrict, self.first.size - 1, out, self.first, self.member, residual)
 
     def correct(self, t: np.ndarray, e: np.ndarray, enlarge: float) -> None:
         """Add the correction of the aggregates."""
-        arguments = (t, self.first, self.member, e, t.dtype.type(enlarge))
-        self._split(_correct, 0, self.first.size - 1, 4096, arguments)
+        self.split(_correct, self.first.size - 1, t, self.first, self.member, e, t.dtype.type(enlarge))
 
     def close(self) -> None:
         """End the threads."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numba
@@ -12,10 +12,29 @@ import numpy as np
 from numba.extending import overload
 
 from .aggregates import aggregate
-from .colours import CHUNK, Layout, TwoColour, around, weigh
+from .colours import (
+    ADVANCE,
+    APPLY,
+    DIRECTION,
+    FOLLOW,
+    FOLLOW_DIRECTION,
+    FOLLOW_ITERATE,
+    RELAX,
+    RESIDUAL,
+    Layout,
+    TwoColour,
+    Vectors,
+    around,
+    weigh,
+)
 from .conjugate import descend
 from .graph import ENLARGE, Hierarchy, cycle, hierarchy
 
+OMEGAS = (1.05, 3.7, 1.66)
+"""Factors of the relaxations on voxels: those of the Chebyshev polynomial on 0.2 to 1, about the eigenvalues of
+the Schur complement over its diagonal that aggregates of four voxels cannot see."""
+ENLARGE_FIRST = 3.0
+"""Factor of the corrections by the first aggregates, whose edge is four voxels."""
 SINGLE = 1e-5
 """Tolerance from which the potential is held in single precision."""
 
@@ -98,9 +117,12 @@ class _Run:
 
     def __init__(self, problem: Conduction, grid: TwoColour, levels: Hierarchy) -> None:
         self.problem, self.grid, self.levels = problem, grid, levels
-        self.x, self.r, self.t, self.p, self.q, self.odd = (grid.zeros() for _ in range(6))
+        self.v = Vectors(*(grid.zeros() for _ in range(6)))
         self.uniform = problem.face.shape[1] == 2
-        self._start()
+        _linear(problem.code, grid.layout.origin, grid.layout.strides, self.v.x)
+        with self.inlet():
+            grid.run(replace(self.v, p=self.v.x), (FOLLOW_DIRECTION, APPLY))
+        self.advance(1.0)  # from no residual along no direction: r = -q
 
     @contextmanager
     def inlet(self) -> Iterator[None]:
@@ -108,60 +130,51 @@ class _Run:
         layout, first = self.grid.layout, self.problem.first
         value = first / self.problem.face[0, 1, 1] if self.uniform else (first > 0) * 1.0
         for fill in (value, np.zeros_like(value)):
-            dtype = self.x.dtype
             _set_layer(
-                fill.astype(dtype), layout.origin - layout.strides[0], layout.strides[1], self.x, self.odd
-            )
+                fill.astype(self.v.x.dtype),
+                layout.origin - layout.strides[0], layout.strides[1], self.v.x, self.v.odd,
+            )  # fmt: skip
             if fill is value:
                 yield
 
-    def _start(self) -> None:
-        """A potential that falls evenly, and its residual."""
-        grid, layout = self.grid, self.grid.layout
-        _linear(self.problem.code, layout.origin, layout.strides, self.x)
-        with self.inlet():
-            grid.follow(1, self.odd, self.x)
-            grid.apply(self.q, self.x, self.odd)
-        grid.advance(self.x, self.r, self.t, self.p, self.q, 1.0)
-
     def precondition(self) -> float:
-        """One multigrid cycle; t holds r over the diagonal before and z after."""
-        grid, levels = self.grid, self.levels
-        grid.follow(1, self.odd, self.t)
+        """One multigrid cycle: t, half done by ``advance``, becomes z; r.z."""
+        levels = self.levels
         n = levels.first[1]
-        grid.restrict(levels.b[:n], self.odd)
+        self.grid.restrict(levels.b[:n], self.v.q)
         cycle(
             levels.first, levels.pointer, levels.column, levels.value, levels.inverse, levels.parent,
             levels.direct, levels.x, levels.b, ENLARGE, 2,
         )  # fmt: skip
-        grid.correct(self.t, levels.x[:n], ENLARGE)
-        grid.follow(1, self.odd, self.t)
-        return grid.finish(self.t, self.r, self.odd)
+        self.grid.correct(self.v.t, levels.x[:n], ENLARGE_FIRST)
+        stages = (FOLLOW, RELAX) * len(OMEGAS)
+        return self.grid.run(self.v, stages, tuple(o for omega in OMEGAS[::-1] for o in (0.0, omega)))
 
     def step(self, beta: float) -> float:
         """The next direction and its product."""
-        self.grid.direction(self.p, self.t, beta)
-        self.grid.follow(1, self.odd, self.p)
-        return self.grid.apply(self.q, self.p, self.odd)
+        return self.grid.run(self.v, (DIRECTION, FOLLOW_DIRECTION, APPLY), number=beta)
 
     def advance(self, alpha: float) -> None:
-        """The next iterate."""
-        self.grid.advance(self.x, self.r, self.t, self.p, self.q, alpha)
+        """The next iterate, and the first half of a multigrid cycle for its residual."""
+        stages = (ADVANCE, *(FOLLOW, RELAX) * (len(OMEGAS) - 1), FOLLOW, RESIDUAL)
+        omegas = (OMEGAS[0], *(o for omega in OMEGAS[1:] for o in (0.0, omega)), 0.0, 0.0)
+        self.grid.run(self.v, stages, omegas, alpha)
 
     def energy(self) -> float:
         """Energy of the iterate: an upper bound of the conductance (Dirichlet's principle)."""
         grid, layout, problem = self.grid, self.grid.layout, self.problem
         with self.inlet():
-            grid.follow(1, self.odd, self.x)
-        grid.share(
-            _energy, grid.sums, self.x, grid.inverse[0], self.odd, grid.inverse[1], grid.shifts[0],
-            grid.weights[0],
+            grid.run(self.v, (FOLLOW_ITERATE,))
+        grid.split(
+            _energy, grid.tiles, grid.sums, grid.tile, layout.span, self.v.x, grid.inverse[0], self.v.odd,
+            grid.inverse[1], grid.shifts[0], grid.weights[0],
         )  # fmt: skip
         total = float(grid.sums.sum())
         ends = (problem.first, 1.0, 0), (problem.last, 0.0, layout.shape[0] - 1)
         for conductance, given, layer in ends:
             values = np.zeros(conductance.shape)
-            _get_layer(values, layout.origin + layer * layout.strides[0], layout.strides[1], self.x, self.odd)
+            origin = layout.origin + layer * layout.strides[0]
+            _get_layer(values, origin, layout.strides[1], self.v.x, self.v.odd)
             total += float(np.sum(conductance * (given - values) ** 2))
         return total
 
@@ -171,7 +184,7 @@ class _Run:
         out = np.full(layout.shape, np.nan, dtype=np.float32)
         for layer in range(layout.shape[0]):
             origin = layout.origin + layer * layout.strides[0]
-            _get_layer(out[layer], origin, layout.strides[1], self.x, self.odd)
+            _get_layer(out[layer], origin, layout.strides[1], self.v.x, self.v.odd)
         out[self.problem.code == 0] = np.nan
         return out
 
@@ -307,9 +320,11 @@ def _square_of(x: Any, k: Any, a: Any, i: Any, w: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _energy(
-    lo: int,
-    hi: int,
+    first: int,
+    last: int,
     sums: np.ndarray,
+    tile: int,
+    span: tuple[int, int],
     x: np.ndarray,
     inverse: np.ndarray,
     odd: np.ndarray,
@@ -317,11 +332,11 @@ def _energy(
     s: tuple[int, ...],
     w: tuple[Any, ...],
 ) -> None:
-    for chunk in range(lo // CHUNK, (hi + CHUNK - 1) // CHUNK):
-        begin, end = max(lo, chunk * CHUNK), min(hi, (chunk + 1) * CHUNK)
-        a, i, v = around(odd, begin, end, s), around(inverse_odd, begin, end, s), weigh(w, begin, end, s)
-        here, open_ = x[begin:end], inverse[begin:end]
+    for n in range(first, last):
+        lo, hi = span[0] + n * tile, min(span[0] + (n + 1) * tile, span[1])
+        a, i, v = around(odd, lo, hi, s), around(inverse_odd, lo, hi, s), weigh(w, lo, hi, s)
+        here, conducts = x[lo:hi], inverse[lo:hi]
         total = 0.0
         for k in range(here.size):
-            total += _square(here[k], k, a, i, v) if open_[k] != 0 else 0.0
-        sums[chunk] = total
+            total += _square(here[k], k, a, i, v) if conducts[k] != 0 else 0.0
+        sums[n] = total
