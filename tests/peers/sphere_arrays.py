@@ -33,7 +33,6 @@ TOUCHING = {"simple": pi / 6, "body-centred": pi * sqrt(3) / 8, "face-centred": 
 SERIES = {
     "simple": (1.305, 0.231, 0.405, 0.0723, 0.153, 0.0105),
     "body-centred": (0.129, -0.413, 0.764, 0.257, 0.0113, 0.00562),
-    "face-centred": (0.0753, 0.697, -0.741, 0.0420, 0.0231, 9.14e-7),
 }
 
 
@@ -59,11 +58,9 @@ def multipoles(array: str, fraction: float, ratio: float, highest: int = 15) -> 
         if (j, k) == (1, 0):
             right[row] = answer * size[row]  # a local field of one along z: the potential -z
         for column, (degree, m) in enumerate(terms):
-            matrix[row, column] -= (
-                answer * size[row] / size[column] * sums.get((degree + j, m + k), 0.0)
-                if degree + j >= 4
-                else 0.0
-            )
+            if degree + j >= 4:  # the sum of degree two vanishes by symmetry
+                scale = answer * size[row] / size[column]
+                matrix[row, column] -= scale * sums.get((degree + j, m + k), 0.0)
     return _effective(terms, matrix, right, size, volume)
 
 

@@ -1,8 +1,11 @@
 """Beyond the staircase: voxel results at several voxel sizes, extrapolated to none.
 
-A voxel image replaces smooth surfaces by stairs and derivatives by differences. Both errors fall in
-proportion to a power of the voxel edge h, about the first for stairs, so two sizes give the limit and
-three the power too (Richardson, Phil. Trans. R. Soc. A 210 (1911) 307).
+A voxel image replaces smooth surfaces by stairs and derivatives by differences. The error falls about
+with the first power of the voxel edge h, so results at two sizes or more give the limit (Richardson,
+Phil. Trans. R. Soc. A 210 (1911) 307). Stairs do not fall evenly: which voxels a surface takes changes
+with h as if by chance. So a line is fitted to all sizes, the finer the more weight, rather than drawn
+through the last two; and rasters that hold the same volume of the phase at every size (:func:`raster`)
+scatter less.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ from scipy.ndimage import uniform_filter
 from scipy.optimize import brentq
 
 from ..errors import InputError
+from ..image import Grid
 from .voxel import VoxelOptions, effective
 
-ORDERS = (0.5, 3.0)
+ORDERS = (0.4, 5.0)
 """Observed orders that are believed; outside, values are not yet on their way to a limit."""
 STAIRS = 1.0
-"""Order of the error of stairs, taken where none can be observed."""
+"""Order of the error of stairs."""
 SMALLEST = 4
 """Voxels that the shortest edge of a coarsened image needs."""
 
@@ -32,30 +36,30 @@ class Extrapolation:
     Parameters
     ----------
     sizes:
-        Edges of a voxel, from coarse to fine.
+        From coarse to fine.
     values:
         Results at these sizes.
     limit:
         Extrapolated to size zero.
     order:
-        Of the error in the size.
+        Of the error in the size that was taken.
     observed:
-        Whether the order was measured; else it was assumed.
+        The order that the three finest values show; None if they show none that is credible.
     error:
-        Estimate of the error of ``limit``: how far it moves when the coarsest size is taken instead of the
-        finest, or, from two sizes, when the order is half as large again.
+        Estimate of the error of ``limit``: half of what was added to the finest value, or twice the standard
+        error of the fit if that is more.
     """
 
     sizes: tuple[float, ...]
     values: tuple[float, ...]
     limit: float
     order: float
-    observed: bool
+    observed: float | None
     error: float
 
 
 def richardson(sizes: Sequence[float], values: Sequence[float], order: float | None = None) -> Extrapolation:
-    """Limit of values whose error is a power of the size.
+    """Limit of values whose error is a power of the size: v = limit + c h^order, weights 1/h^2.
 
     Parameters
     ----------
@@ -64,13 +68,13 @@ def richardson(sizes: Sequence[float], values: Sequence[float], order: float | N
     values:
         One for each.
     order:
-        If known. Otherwise it is observed on the three finest sizes if these differ in one direction and
-        give an order within :data:`ORDERS`; else it is :data:`STAIRS`.
+        If known; :data:`STAIRS` for voxels. Without it the observed one, which is for smooth errors.
 
     Raises
     ------
     InputError
-        Fewer than two sizes, sizes that are not positive or not different, values that are not finite.
+        Fewer than two sizes, sizes that are not positive or not different, values that are not finite; no
+        order where none can be observed.
     """
     h, v = np.asarray(sizes, dtype=float), np.asarray(values, dtype=float)
     if h.size < 2 or h.shape != v.shape or not (h > 0).all() or np.unique(h).size < h.size:
@@ -82,19 +86,28 @@ def richardson(sizes: Sequence[float], values: Sequence[float], order: float | N
         raise InputError("values are finite", field="values", value=list(values), remedy="Leave them out")
     turn = np.argsort(-h)
     h, v = h[turn], v[turn]
-    seen = _observed(h[-3:], v[-3:]) if order is None and h.size > 2 else None
-    p = order if order is not None else (STAIRS if seen is None else seen)
-    limit = _limit(h[-2:], v[-2:], p)
-    other = _limit(h[-3:-1], v[-3:-1], p) if h.size > 2 and seen is None else _limit(h[-2:], v[-2:], 1.5 * p)
-    return Extrapolation(
-        tuple(map(float, h)), tuple(map(float, v)), limit, float(p), seen is not None, abs(other - limit)
-    )
+    observed = _observed(h[-3:], v[-3:]) if h.size > 2 else None
+    taken = observed if order is None else order
+    if taken is None or not 0 < taken < np.inf:
+        raise InputError(
+            "these values show no order at which they converge", field="order", value=order,
+            remedy="Give the order, 1 for voxels, or three finer sizes",
+        )  # fmt: skip
+    limit, spread = _fitted(h, v, taken)
+    error = max(abs(limit - float(v[-1])) / 2, 2 * spread)
+    return Extrapolation(tuple(map(float, h)), tuple(map(float, v)), limit, float(taken), observed, error)
 
 
-def _limit(h: np.ndarray, v: np.ndarray, order: float) -> float:
-    """From two values; the last is the finer one."""
-    gain = (h[0] / h[1]) ** order
-    return float(v[1] + (v[1] - v[0]) / (gain - 1))
+def _fitted(h: np.ndarray, v: np.ndarray, order: float) -> tuple[float, float]:
+    """Limit and its standard error; 0 from two values, which leave nothing over."""
+    weight = 1 / (h / h.min()) ** 2
+    columns = np.stack([np.ones_like(h), (h / h.min()) ** order], axis=1) * weight[:, None]
+    found, *_ = np.linalg.lstsq(columns, v * weight)
+    if h.size < 3:
+        return float(found[0]), 0.0
+    rest = columns @ found - v * weight
+    covariance = np.linalg.inv(columns.T @ columns) * float(rest @ rest) / (h.size - 2)
+    return float(found[0]), float(np.sqrt(covariance[0, 0]))
 
 
 def _observed(h: np.ndarray, v: np.ndarray) -> float | None:
@@ -111,6 +124,38 @@ def _observed(h: np.ndarray, v: np.ndarray) -> float | None:
     return float(brentq(excess, *ORDERS))
 
 
+def raster(
+    distance: Callable[[np.ndarray], np.ndarray], grid: Grid, fraction: float | None = None
+) -> np.ndarray:
+    """Voxels inside a shape (bool), as many as its volume asks for.
+
+    Parameters
+    ----------
+    distance:
+        Signed distances at points (n, 3) [m], negative inside.
+    grid:
+        Of the image.
+    fraction:
+        Share of the grid that lies inside, if known: the voxels whose centres lie deepest are taken, as many
+        as make up the share. Without it, voxels whose centre lies inside.
+
+    Raises
+    ------
+    InputError
+        A fraction outside 0 to 1.
+    """
+    depth = np.concatenate([distance(grid.points(k, k + 1)) for k in range(grid.shape[0])])
+    if fraction is None:
+        return (depth < 0).reshape(grid.shape)
+    if not 0 < fraction < 1:
+        raise InputError(
+            "a fraction lies between 0 and 1", field="fraction", value=fraction, remedy="Leave it out"
+        )
+    inside = np.zeros(depth.size, dtype=bool)
+    inside[np.argsort(depth, kind="stable")[: round(fraction * depth.size)]] = True
+    return inside.reshape(grid.shape)
+
+
 def extrapolated(
     labels_at: Callable[[tuple[int, int, int]], np.ndarray],
     shapes: Sequence[tuple[int, int, int]],
@@ -118,7 +163,7 @@ def extrapolated(
     conductivity: Mapping[int, float],
     axis: int = 0,
     *,
-    order: float | None = None,
+    order: float = STAIRS,
     options: VoxelOptions | None = None,
 ) -> Extrapolation:
     """Effective conductivity of exact shapes, from rasters of several resolutions.
@@ -134,7 +179,7 @@ def extrapolated(
     conductivity, axis, options:
         As for :func:`~lithoscape.transport.voxel.effective`.
     order:
-        As for :func:`richardson`.
+        Of the error in the voxel edge.
 
     Returns
     -------
@@ -162,14 +207,14 @@ def extrapolated_image(
     *,
     spacing: Sequence[float] = (1.0, 1.0, 1.0),
     levels: int = 3,
-    order: float | None = None,
+    order: float = STAIRS,
     options: VoxelOptions | None = None,
 ) -> Extrapolation:
     """Effective conductivity of an image, from itself and coarser copies.
 
     An image holds nothing finer than its voxels, so this guesses the smooth surfaces from how the result
     changes when the image is blurred once and twice. It is for structures that are resolved: where throats
-    are a few voxels wide, coarser copies close them, and the order is not observed.
+    are a few voxels wide, coarser copies close them, and there is no limit to be had.
 
     Parameters
     ----------
@@ -178,7 +223,7 @@ def extrapolated_image(
     levels:
         Sizes altogether, each twice the one before.
     order:
-        As for :func:`richardson`.
+        Of the error in the voxel edge.
 
     Raises
     ------

@@ -177,9 +177,10 @@ def _conducting(domain: Domain, conductivity: Mapping[str, float], axis: int) ->
 def _box(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest corner of the mesh [m]."""
     x = domain.mesh.geometry.x[:, : domain.mesh.geometry.dim]
-    low, high = (x.min(axis=0), x.max(axis=0)) if x.size else (np.full(domain.dim, np.inf),) * 2
-    high = np.where(np.isfinite(high), high, -np.inf)
-    return domain.comm.allreduce(low, op=MPI.MIN), domain.comm.allreduce(high, op=MPI.MAX)
+    found = np.empty((2, x.shape[1]))
+    domain.comm.Allreduce(x.min(axis=0, initial=np.inf), found[0], op=MPI.MIN)
+    domain.comm.Allreduce(x.max(axis=0, initial=-np.inf), found[1], op=MPI.MAX)
+    return found[0], found[1]
 
 
 @dataclass(frozen=True)
