@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +11,11 @@ import typer
 
 from ..errors import InputError, nearest
 from .app import Json, Quiet, app
-from .console import progress_line, terminal
+from .console import escape, progress_line, terminal
 from .runs import Changes, Variant
 
-SCENARIOS = (".yaml", ".yml")
+SCENARIOS, MEASURED = (".yaml", ".yml"), (".dta", ".mpt", ".z")
+STATES = ("start", "end")
 
 
 @app.command(
@@ -21,75 +23,186 @@ SCENARIOS = (".yaml", ".yml")
     "--set materials.changes.positive.double_layer=0.2[/bold]"
 )
 def impedance(
-    source: Annotated[Path, typer.Argument(metavar="SCENARIO.yaml", help="Scenario file.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="Scenario (.yaml) or measured spectrum (.DTA, .mpt, .z).")
+    ],
     variant: Variant = None,
     changes: Changes = None,
-    at: Annotated[str, typer.Option(help="start: initial state; end: after the protocol.")] = "start",
+    at: Annotated[str, typer.Option(help="start: initial state at rest; end: after the protocol.")] = "start",
     lowest: Annotated[str, typer.Option("--from", help="Lowest frequency.")] = "10 mHz",
     highest: Annotated[str, typer.Option("--to", help="Highest frequency.")] = "100 kHz",
     per_decade: Annotated[float, typer.Option(help="Points per decade.")] = 10.0,
-    fit: Annotated[str | None, typer.Option(help="Circuit to fit, such as R0-p(R1,C1)-Wo1.")] = None,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Also without each process: what it contributes.")
+    ] = False,
+    blocking: Annotated[
+        float | None,
+        typer.Option(
+            metavar="F/m2", help="Electrode that does not react, with this double layer: ionic resistance."
+        ),
+    ] = None,
+    fit: Annotated[
+        str | None, typer.Option(help="Circuit to fit: randles, line, or R0-p(R1,C1)-Wo1.")
+    ] = None,
+    sweep: Annotated[int | None, typer.Option(help="Which sweep of a measured file, from 1.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default impedance/NAME.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Impedance spectrum: Nyquist and Bode plots, a table, data as netCDF; fits of circuits."""
-    from ..protocol import FrequencyRange, parse_frequency
-    from ..spectra import log_frequencies
-
-    ends = sorted((parse_frequency(lowest), parse_frequency(highest)))
-    span = FrequencyRange(ends[0], ends[1], per_decade)
-    frequencies = log_frequencies(span.lowest, span.highest, span.per_decade)
     console = terminal(quiet or as_json)
-    if at not in ("start", "end"):
-        raise InputError("no such state", field="--at", value=at, remedy=nearest(at, ["start", "end"]))
-    if source.suffix.lower() not in SCENARIOS:
+    kind = source.suffix.lower()
+    if kind in SCENARIOS:
+        asked = _Asked(variant, changes or [], _state(at), (lowest, highest), per_decade, parts, blocking)
+        with progress_line(console) as progress:
+            found, name = _of_scenario(source, asked, progress)
+    elif kind in MEASURED:
+        found, name = _of_file(source, sweep), source.stem
+    else:
         raise InputError(
             "no impedance is known of such a file", field="source", value=str(source),
-            remedy="Give a scenario, a file that ends with .yaml",
+            remedy="Give a scenario (.yaml) or a measured spectrum (.DTA, .mpt, .z)",
         )  # fmt: skip
-    with progress_line(console) as progress:
-        found, name = _of_scenario(source, variant, changes, frequencies, at, progress)
-    folder = out or Path("impedance") / name
-    _report(console, found, folder, fit, as_json)
+    _report(console, found, out or Path("impedance") / name, fit, as_json)
 
 
-def _of_scenario(
-    source: Path, variant: str | None, changes: list[str] | None, frequencies: Any, at: Any, progress: Any
-) -> tuple[list[Any], str]:
-    """Spectra of a scenario and a name for their folder."""
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked for of a scenario."""
+
+    variant: str | None
+    changes: list[str]
+    at: str
+    ends: tuple[str, str]
+    per_decade: float
+    parts: bool
+    blocking: float | None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A labelled spectrum, and what else is to be said of it."""
+
+    label: str
+    spectrum: Any
+    facts: dict[str, Any]
+
+
+def _state(at: str) -> str:
+    if at not in STATES:
+        raise InputError("no such state", field="--at", value=at, remedy=nearest(at, list(STATES)))
+    return at
+
+
+def _of_scenario(source: Path, asked: _Asked, progress: Any) -> tuple[list[_Found], str]:
+    """Spectra of a scenario, and a name for their folder."""
+    from ..protocol import FrequencyRange, parse_frequency
+    from ..report.spectrum_figures import told
     from ..scenario import load_scenario, parse_changes
-    from ..scenario.impedance import scenario_spectra
+    from ..scenario.impedance import scenario_blocking, scenario_parts, scenario_spectra
+    from ..spectra import log_frequencies
 
-    loaded = load_scenario(source, variant, parse_changes(changes or []))
-    return scenario_spectra(loaded, frequencies, at, progress=progress), f"{loaded.name}-{loaded.variant}"
+    ends = sorted(parse_frequency(end) for end in asked.ends)
+    span = FrequencyRange(ends[0], ends[1], asked.per_decade)
+    frequencies = log_frequencies(span.lowest, span.highest, span.per_decade)
+    loaded = load_scenario(source, asked.variant, parse_changes(asked.changes))
+    name = f"{loaded.name}-{loaded.variant}"
+    if asked.blocking is not None:
+        spectrum, facts = scenario_blocking(loaded, frequencies, asked.blocking, progress=progress)
+        return [_Found("blocking electrode", spectrum, facts)], name
+    if asked.parts:
+        found = scenario_parts(loaded, frequencies, asked.at, progress=progress)
+        return [_Found(label, spectrum, {}) for label, spectrum in found.items()], name
+    spectra = scenario_spectra(loaded, frequencies, asked.at, progress=progress)
+    return [_Found(told(s), s, {}) for s in spectra], name
 
 
-def _report(console: Any, found: list[Any], folder: Path, fit: str | None, as_json: bool) -> None:
-    """Write data and figures; print the table and the fit, or everything as JSON."""
-    from ..report.spectrum_figures import told, write_figures
+def _of_file(source: Path, sweep: int | None) -> list[_Found]:
+    """A measured spectrum and whether it is consistent."""
+    from ..impedance import kramers_kronig, read_spectrum
 
+    spectrum = read_spectrum(source, sweep)
+    facts: dict[str, Any] = {}
+    if spectrum.frequencies.size >= 5:
+        test = kramers_kronig(spectrum)
+        facts = {"Kramers-Kronig residual, rms": test.rms, "Kramers-Kronig residual, largest": test.largest}
+    return [_Found(source.name, spectrum, facts)]
+
+
+def _report(console: Any, found: list[_Found], folder: Path, circuit: str | None, as_json: bool) -> None:
+    """Write data and figures; print the tables and fits, or everything as JSON."""
+    from ..report.spectrum_figures import write_figures
+
+    fits = [] if circuit is None else [(f.label, f.spectrum, _fitted(f.spectrum, circuit)) for f in found]
     folder.mkdir(parents=True, exist_ok=True)
-    labelled = [(told(s), s) for s in found]
-    files = [s.save(folder / f"spectrum_{k}.nc") for k, s in enumerate(found, 1)]
-    files += write_figures(labelled, folder)
+    files = [f.spectrum.save(folder / f"spectrum_{k}.nc") for k, f in enumerate(found, 1)]
+    lines = [
+        ("fit" if len(fits) == 1 else f"fit, {label}", result.spectrum(s.frequencies, s.unit))
+        for label, s, result in fits
+    ]
+    files += write_figures([(f.label, f.spectrum) for f in found], folder, lines)
     if as_json:
-        print(json.dumps({"files": [str(f) for f in files], "spectra": [_plain(s) for s in found]}))
+        spectra = [_plain(f) for f in found]
+        fitted = [_plain_fit(label, result) for label, _, result in fits]
+        print(json.dumps({"files": [str(f) for f in files], "spectra": spectra, "fits": fitted}))
         return
-    for label, s in labelled:
-        console.print(_table(label, s))
-    console.print("files: " + ", ".join(str(f) for f in files))
+    for f in found:
+        console.print(_table(f.label, f.spectrum))
+        for key, value in f.facts.items():
+            console.print(escape(f"{key}: {value:.5g}"))
+    for label, s, result in fits:
+        console.print(_fit_table(label, s, result))
+    console.print("files: " + ", ".join(escape(str(f)) for f in files))
 
 
-def _plain(spectrum: Any) -> dict[str, Any]:
+def _fitted(spectrum: Any, circuit: str) -> Any:
+    from ..impedance import fit
+
+    return fit(spectrum, circuit)
+
+
+def _plain(found: _Found) -> dict[str, Any]:
     """A spectrum as plain data."""
+    s = found.spectrum
     return {
-        "unit": spectrum.unit,
-        "frequency_Hz": spectrum.frequencies.tolist(),
-        "real": spectrum.impedance.real.tolist(),
-        "imaginary": spectrum.impedance.imag.tolist(),
-        "about": dict(spectrum.about),
+        "label": found.label,
+        "unit": s.unit,
+        "frequency_Hz": s.frequencies.tolist(),
+        "real": s.impedance.real.tolist(),
+        "imaginary": s.impedance.imag.tolist(),
+        "about": {**s.about, **found.facts},
     }
+
+
+def _plain_fit(label: str, result: Any) -> dict[str, Any]:
+    """A fit as plain data."""
+    parameters = {
+        name: {"value": value, "low": result.low[name], "high": result.high[name]}
+        for name, value in result.values.items()
+    }
+    return {
+        "label": label, "circuit": result.circuit.text, "parameters": parameters, "residual": result.residual
+    }  # fmt: skip
+
+
+def _fit_table(label: str, spectrum: Any, result: Any) -> Any:
+    """Parameters with their 95 % confidence intervals."""
+    from rich.table import Table
+
+    per_area = spectrum.unit == "ohm.m2"
+    table = Table("parameter", "value", "95 % low", "95 % high", "unit")
+    table.title = f"{result.circuit.text} of {label}: {100 * result.residual:.2g} % rms"
+    for (name, value), unit in zip(result.values.items(), result.circuit.units, strict=True):
+        shown = _per_area(unit) if per_area else unit
+        table.add_row(name, f"{value:.5g}", f"{result.low[name]:.5g}", f"{result.high[name]:.5g}", shown)
+    return table
+
+
+def _per_area(unit: str) -> str:
+    """A unit of impedance.py for a spectrum per area of electrode."""
+    if unit.startswith("Ohm^-1") or unit.startswith("F"):
+        return f"{unit} m^-2"
+    return f"{unit} m^2" if unit.startswith(("Ohm", "H")) else unit
 
 
 def _table(label: str, spectrum: Any) -> Any:

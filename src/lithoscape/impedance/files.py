@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def _chosen(f: np.ndarray, z: np.ndarray, sweep: int | None, path: Path) -> tupl
     step = np.diff(np.log(f))
     usual = np.sign(np.median(step)) if step.size else 1.0
     starts = [0, *(np.flatnonzero(step * usual < -1e-9) + 1).tolist(), f.size]
-    parts = [slice(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    parts = [slice(a, b) for a, b in pairwise(starts)]
     if sweep is None and len(parts) > 1:
         raise InputError(
             f"the file holds {len(parts)} sweeps", field="file", value=path.name,

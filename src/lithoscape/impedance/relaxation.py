@@ -1,7 +1,7 @@
 """Distribution of relaxation times of a spectrum.
 
-Z = R + i omega L + 1 / (i omega C) + integral of gamma(ln tau) / (1 + i omega tau) over ln tau, gamma >= 0, by
-Tikhonov regularisation (Wan, Saccoccio, Chen and Ciucci, Electrochim. Acta 184 (2015) 483; non-negative
+Z = R + i omega L + 1 / (i omega C) + integral of gamma(ln tau) / (1 + i omega tau) over ln tau, gamma >= 0,
+by Tikhonov regularisation (Wan, Saccoccio, Chen and Ciucci, Electrochim. Acta 184 (2015) 483; non-negative
 least squares as in Danzer, Batteries 5 (2019) 53). The package pyimpspec is the peer in the tests.
 """
 

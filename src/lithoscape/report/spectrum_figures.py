@@ -19,17 +19,24 @@ Labelled = Sequence[tuple[str, Spectrum]]
 COLOURS = ("#1f5fa8", "#c8641b", "#2b9348", "#6a3d9a", "#e0479e", "#5b5b5b", "#a67c00", "#008b8b")
 UNITS = {"ohm.m2": ("Ω cm²", 1e4), "ohm": ("Ω", 1.0), "1": ("", 1.0)}
 """Unit of a spectrum -> what is drawn, and the factor to it."""
+TALLEST = 1.1
+"""Height of a Nyquist plot relative to its width, at most."""
 MINUS = "\N{MINUS SIGN}"
 HEAD = ("Spectrum", "Frequencies [Hz]", "Z at the highest [Ω cm²]", "Z at the lowest [Ω cm²]", "Voltage [V]")
 
 
 def nyquist(spectra: Labelled, fitted: Labelled = ()) -> Figure:
-    """Minus the imaginary over the real part, equal scales; ``fitted`` spectra as thin black lines."""
+    """Minus the imaginary over the real part, equal scales; ``fitted`` spectra as thin black lines.
+
+    What rises steeply to low frequencies is cut where the picture would become taller than wide.
+    """
     unit, factor = _unit(spectra)
     shown = np.concatenate([factor * s.impedance for _, s in (*spectra, *fitted)])
     (left, right), (low, high) = _limits(shown.real), _limits(np.append(-shown.imag, 0.0))
+    if high - low > TALLEST * (right - left):
+        low, high = -0.08 * TALLEST * (right - left), 0.92 * TALLEST * (right - left)
     share = (high - low) / (right - left)
-    figure = _figure(6.4 if share < 1.2 else 4.6, float(np.clip(5.6 * share, 1.4, 6.2)) + 1.1)
+    figure = _figure(6.4, float(np.clip(5.6 * share, 1.4, 6.2)) + 0.9 + 0.2 * -(-len(spectra) // 2))
     axis = figure.subplots()
     taken: list[np.ndarray] = []
     for k, (label, s) in enumerate(spectra):
@@ -38,8 +45,9 @@ def nyquist(spectra: Labelled, fitted: Labelled = ()) -> Figure:
             axis.plot(z.real, -z.imag, "o", color=colour, ms=4, mfc="none", label=label)
             continue
         line = _smooth(s, z)
-        axis.plot(line.real, -line.imag, "-", color=colour, lw=1.8, label=label)
-        _decades(axis, s, z, colour, max(right - left, high - low), taken)
+        axis.plot(line.real, -line.imag, "-", color=colour, lw=_line_width(k, len(spectra)), label=label)
+        inside = (-z.imag < high) & (-z.imag > low)
+        _decades(axis, s, np.where(inside, z, np.nan), colour, max(right - left, high - low), taken, k == 0)
     for label, s in fitted:
         line = _smooth(s, factor * s.impedance)
         axis.plot(line.real, -line.imag, color="0.1", lw=1.2, label=label)
@@ -50,6 +58,11 @@ def nyquist(spectra: Labelled, fitted: Labelled = ()) -> Figure:
     axis.set_ylabel(f"{MINUS}Im Z ({unit})" if unit else f"{MINUS}Im Z")
     _finish(figure, axis)
     return figure
+
+
+def _line_width(k: int, count: int) -> float:
+    """The first of many lines is wide, so that others upon it do not hide it."""
+    return 1.8 if count < 3 else (4.0 if k == 0 else 1.4)
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
@@ -74,10 +87,13 @@ def bode(spectra: Labelled, fitted: Labelled = ()) -> Figure:
     figure = _figure(9.0, 4.8)
     upper, lower = figure.subplots(2, 1, sharex=True)
     unit, factor = _unit(spectra)
-    styles = [(label, s, COLOURS[k % len(COLOURS)], bool(fitted)) for k, (label, s) in enumerate(spectra)]
-    styles += [(label, s, "0.1", False) for label, s in fitted]
-    for label, s, colour, points in styles:
-        look: dict[str, Any] = {"color": colour, "lw": 1.8, "ms": 4, "mfc": "none" if points else colour}
+    styles = [
+        (label, s, COLOURS[k % len(COLOURS)], bool(fitted), _line_width(k, len(spectra)))
+        for k, (label, s) in enumerate(spectra)
+    ]
+    styles += [(label, s, "0.1", False, 1.2) for label, s in fitted]
+    for label, s, colour, points, width in styles:
+        look: dict[str, Any] = {"color": colour, "lw": width, "ms": 4, "mfc": "none" if points else colour}
         kind = "o" if points else "-"
         f, z = s.frequencies, factor * s.impedance
         if not points:
@@ -169,14 +185,16 @@ def _scale(axis: Axes, values: np.ndarray) -> None:
 
 
 def _decades(
-    axis: Axes, s: Spectrum, z: np.ndarray, colour: str, size: float, taken: list[np.ndarray]
+    axis: Axes, s: Spectrum, z: np.ndarray, colour: str, size: float, taken: list[np.ndarray], named: bool
 ) -> None:
     """Dots at full decades of frequency, with the frequency where there is room."""
     log = np.log10(s.frequencies)
     for decade in range(int(np.ceil(log[0] - 1e-9)), int(np.floor(log[-1] + 1e-9)) + 1):
         at = np.array([np.interp(decade, log, z.real), -np.interp(decade, log, z.imag)])
+        if not np.isfinite(at).all():
+            continue
         axis.plot(*at, "o", color=colour, ms=4)
-        if all(np.any(np.abs(at - other) > (0.15 * size, 0.05 * size)) for other in taken):
+        if named and all(np.any(np.abs(at - other) > (0.15 * size, 0.05 * size)) for other in taken):
             taken.append(at)
             axis.annotate(
                 frequency_text(10.0**decade), tuple(at), xytext=(4, -9), textcoords="offset points",
