@@ -17,6 +17,8 @@ USUAL = 3e-4
 """Relative residual of a solve."""
 _TYPICAL = 10
 """Iterations of a solve with a new preconditioner."""
+_WORTH = 40
+"""Iterations that a new preconditioner costs."""
 
 
 class DirectSolver:
@@ -64,6 +66,10 @@ class DirectSolver:
         self._ksp.solve(self._left, self._right)
         return self._right.array.copy()
 
+    def precondition(self, right: np.ndarray) -> np.ndarray:
+        """As :meth:`solve`."""
+        return self.solve(right)
+
     def _create(self) -> PETSc.KSP:
         ksp = PETSc.KSP().create(self.comm)
         ksp.setType(PETSc.KSP.Type.PREONLY)
@@ -101,6 +107,7 @@ class KrylovSolver:
         self._right, self._left = matrix.createVecs()
         self._ksp: PETSc.KSP | None = None
         self._fresh, self._expected = False, 0
+        self._excess = 0
         self.iterations = self.setups = self.solves = 0
         self.seconds = {"set-up": 0.0, "Krylov": 0.0}
 
@@ -158,10 +165,20 @@ class KrylovSolver:
         told = tolerance <= 10 * USUAL
         if self._fresh:
             self._expected, self._fresh = count if told else max(count, _TYPICAL), False
-        elif told and count > 1.5 * self._expected + 4:
-            self._expected = 0
+            self._excess = 0
+        elif told:
+            self._excess += max(count - self._expected, 0)
+            if self._excess > _WORTH:
+                self._expected = 0
         if self._ksp.getConvergedReason() < 0:
             self._expected = 0
+        return np.asarray(self._right.array.copy())
+
+    def precondition(self, right: np.ndarray) -> np.ndarray:
+        """One application of the preconditioner, which is linear, owned part."""
+        assert self._ksp is not None
+        self._left.array[:] = right
+        self._ksp.getPC().apply(self._left, self._right)
         return np.asarray(self._right.array.copy())
 
     def _forget_options(self) -> None:
@@ -199,9 +216,9 @@ class KrylovSolver:
 _BLOCK_OPTIONS: dict[str, dict[str, str | int | float]] = {
     "smooth": {"ksp_type": "chebyshev", "ksp_max_it": 2, "ksp_norm_type": "none", "pc_type": "jacobi"},
     "multigrid": {
-        "ksp_type": "preonly", "pc_type": "gamg", "pc_gamg_threshold": 0.01,
+        "ksp_type": "preonly", "pc_type": "gamg", "pc_gamg_threshold": 0.03,
         "pc_gamg_aggressive_coarsening": 1, "pc_gamg_reuse_interpolation": 0,
-        "mg_levels_pc_type": "jacobi", "mg_levels_ksp_max_it": 2,
+        "mg_levels_ksp_type": "richardson", "mg_levels_pc_type": "sor", "mg_levels_ksp_max_it": 2,
     },
 }  # fmt: skip
 

@@ -36,6 +36,9 @@ _KEPT = 0.03
 _IMPATIENT = 12
 """Iterations after which a solve with a Krylov method is given up: a smaller step costs less."""
 
+_TRIED, _HOPELESS = 5, 1e-6
+"""Iterations such a solve has in any case, and the residual that it must then be heading for."""
+
 
 @dataclass(frozen=True)
 class NewtonOptions:
@@ -89,26 +92,30 @@ class Newton:
         self._rate = -1.0
         self.linear.forget()
 
-    def solve(self, rate: float, history: np.ndarray) -> NewtonResult:
-        """Iterate; with a stale Jacobian first, then once more with a fresh one."""
+    def solve(self, rate: float, history: np.ndarray, patient: bool = True) -> NewtonResult:
+        """Iterate; with a stale Jacobian first, then once more with a fresh one.
+
+        Without patience, a solve that is heading nowhere is given up where a smaller step costs less.
+        """
         start = self.system.get()
         fluxes = [c.guess() for c in self.system.problem.closures]
         if not 1 / _FAR < rate / self._prepared < _FAR:
             self.linear.forget()
             self._prepared = rate
         stale = self.linear.lags and 0.7 * self._rate < rate < 1.4 * self._rate
-        result = self._iterate(rate, history, stale)
+        result = self._iterate(rate, history, stale, patient)
         if not result.converged and stale:
             self.system.set(start)
             for closure, flux in zip(self.system.problem.closures, fluxes, strict=True):
                 closure.flux.x.array[:] = flux
-            result = self._iterate(rate, history, False)
+            result = self._iterate(rate, history, False, patient)
         if not result.converged:
             self.forget()
         return result
 
-    def _iterate(self, rate: float, history: np.ndarray, keep: bool) -> NewtonResult:
+    def _iterate(self, rate: float, history: np.ndarray, keep: bool, patient: bool) -> NewtonResult:
         o, last, norm, growths, age = self.options, np.inf, np.inf, 0, 1
+        sizes: list[float] = []
         noise = 16 * np.finfo(float).eps * self.system.max_norm(self.system.scaled(history))
         most = o.iterations if self.linear.lags else min(o.iterations, _IMPATIENT)
         for k in range(1, most + 1):
@@ -123,6 +130,9 @@ class Newton:
             small = size < max(o.residual, noise) or norm < _ROUND_OFF
             if k > 1 and small and self._remaining < o.update:
                 return NewtonResult(True, k, "", residual)
+            sizes.append(size)
+            if not patient and not self.linear.lags and _hopeless(sizes, most):
+                return NewtonResult(False, k, "Newton's method converges too slowly")
             if not keep and not self._refresh(rate, tangents):
                 return NewtonResult(False, k, "the Jacobian is singular")
             age, keep = (age + 1, True) if keep else (0, True)
@@ -152,3 +162,10 @@ class Newton:
         self._rate = rate
         self.factorisations += 1
         return self.linear.factorise(lambda: self.system.condensed(rate))
+
+
+def _hopeless(sizes: list[float], most: int) -> bool:
+    """Whether residuals, falling as they did in the last two iterations, will still be large in the end."""
+    if len(sizes) < _TRIED:
+        return False
+    return sizes[-1] * (sizes[-1] / sizes[-3]) ** (0.5 * (most - len(sizes))) > _HOPELESS

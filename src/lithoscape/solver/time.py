@@ -161,7 +161,8 @@ class Stepper:
         self._start(past, f, predicted)
         for k, closure in enumerate(self.system.problem.closures):
             closure.begin(f.a[0], f.a[1] * old[0].internal[k] + f.a[2] * old[1].internal[k])
-        result = self.newton.solve(f.a[0], f.a[1] * old[0].stored + f.a[2] * old[1].stored)
+        stored = f.a[1] * old[0].stored + f.a[2] * old[1].stored
+        result = self.newton.solve(f.a[0], stored, patient=len(past) == 1)
         if not result.converged:
             self.load(past[0])
             return Attempt(None, np.inf, result)
