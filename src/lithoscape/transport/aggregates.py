@@ -7,6 +7,8 @@ parts are counted as bits.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -152,7 +154,7 @@ def _links(
 def _fill_parts(code: np.ndarray, strong: np.ndarray, block: int, begin: np.ndarray, part: np.ndarray) -> int:
     """Parts from a block on; the block at which the array was full, or -1."""
     my, mz = (code.shape[1] + 3) // 4, (code.shape[2] + 3) // 4
-    size = np.int64(begin[block])
+    size: Any = begin[block]
     for b in range(block, begin.size - 1):
         if size + 64 > part.size:
             return b
@@ -247,8 +249,8 @@ def _sum_faces(
 ) -> float:
     """Conductance of the faces of these voxels of a block towards one side."""
     if face.shape[1] == 2:
-        return np.float32(_count_bits(hit)) * face[axis, 1, 1]
-    total = np.float32(0.0)
+        return float(_count_bits(hit)) * face[axis, 1, 1]
+    total = 0.0
     while hit:
         v = np.int64(_lowest(hit))
         hit &= hit - _ONE
@@ -338,7 +340,7 @@ def _connect(
     value: np.ndarray,
 ) -> int:
     """Rows of the network from a block on; the block at which the arrays were full, or -1."""
-    size = np.int64(rows[begin[block]])
+    size: Any = rows[begin[block]]
     for b in range(block, begin.size - 1):
         many = begin[b + 1] - begin[b]
         if size + many * (64 + 6 * 16) > column.size:

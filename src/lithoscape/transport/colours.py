@@ -8,11 +8,11 @@ units take. Voxels that do not conduct hold zero throughout, so no mask is neede
 The odd colour is eliminated: unknowns are the even voxels, and the odd ones follow from them. That halves all
 vectors and costs nothing (the product with the Schur complement is one sum over each colour).
 
-What limits such loops is memory, so loops that follow each other are run as stages behind one another through
-the grid: each voxel is fetched once for all of them. Every stage of a tile reads what the stage before it wrote
-in the tile itself and the two beside it, in the other colour; so in step p, stage k does tile p - k. Threads
-take slabs of tiles, leave out at inner edges what they cannot know yet (one tile more with each stage), and
-fill that in when all slabs are done. Results are the same for any number of threads.
+What limits such loops is memory, so loops that follow each other are run as stages behind one another
+through the grid: each voxel is fetched once for all of them. Every stage of a tile reads what the stage
+before it wrote in the tile itself and the two beside it, in the other colour; so in step p, stage k does tile
+p - k. Threads take slabs of tiles, leave out at inner edges what they cannot know yet (one tile more with
+each stage), and fill that in when all slabs are done. Results are the same for any number of threads.
 """
 
 from __future__ import annotations
@@ -133,6 +133,22 @@ def _sum_of(k: Any, a: Any, w: Any) -> Callable[..., Any]:
         + w[4][k] * a[4][k]
         + w[5][k] * a[5][k]
     )
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def sum_around(
+    lo: int,
+    hi: int,
+    out: np.ndarray,
+    own: np.ndarray,
+    other: np.ndarray,
+    s: tuple[int, ...],
+    w: Weights,
+) -> None:
+    """Weighted sum over the neighbours, times a factor of the place itself."""
+    a, v, o, f = around(other, lo, hi, s), weigh(w, lo, hi, s), out[lo:hi], own[lo:hi]
+    for k in range(o.size):
+        o[k] = f[k] * _sum(k, a, v)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ def descend(
     start:
         Energy of the first iterate; the solution is the least.
     tolerance:
-        Bound of the error of the energy, as a share of the energy, at which to stop.
+        Half the bound of the error of the energy, as a share of the energy, at which to stop: the middle of
+        the interval that the energy lies in is not further from it.
     most:
         Number of steps at which to give up.
 
@@ -83,7 +84,8 @@ def descend(
     beta = 0.0
     while True:
         reached = start - sum(a * b for a, b in zip(energy.alpha, energy.rz, strict=False))
-        if energy.bound <= tolerance * (reached - energy.bound):
+        half = energy.bound / 2
+        if half <= tolerance * (reached - half):
             return energy, True
         if len(energy.alpha) >= most or not 0 < energy.rz[-1] < np.inf:
             return energy, energy.rz[-1] == 0

@@ -24,15 +24,17 @@ from .colours import (
     Layout,
     TwoColour,
     Vectors,
+    Weights,
     around,
+    sum_around,
     weigh,
 )
 from .conjugate import descend
 from .graph import ENLARGE, Hierarchy, cycle, hierarchy
 
 OMEGAS = (1.05, 3.7, 1.66)
-"""Factors of the relaxations on voxels: those of the Chebyshev polynomial on 0.2 to 1, about the eigenvalues of
-the Schur complement over its diagonal that aggregates of four voxels cannot see."""
+"""Factors of the relaxations on voxels: those of the Chebyshev polynomial on 0.2 to 1, about the eigenvalues
+of the Schur complement over its diagonal that aggregates of four voxels cannot see."""
 ENLARGE_FIRST = 3.0
 """Factor of the corrections by the first aggregates, whose edge is four voxels."""
 SINGLE = 1e-5
@@ -51,12 +53,15 @@ class Conduction:
         Conductance of a face by axis and the phases of its two voxels.
     first, last:
         Conductance of the voxels of the first and the last layer to the places of potential 1 and 0.
+    at_faces:
+        Whether those places are on the outer faces; else one voxel before the first and behind the last.
     """
 
     code: np.ndarray
     face: np.ndarray
     first: np.ndarray
     last: np.ndarray
+    at_faces: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,11 +82,12 @@ def solve(problem: Conduction, tolerance: float, most: int, threads: int, keep_p
     try:
         run = _Run(problem, grid, levels)
         energy, converged = descend(run.precondition, run.step, run.advance, run.energy(), tolerance, most)
-        conductance = run.energy()
+        half = energy.bound / 2
+        conductance = run.energy() - half
         potential = run.potential() if keep_potential else None
     finally:
         grid.close()
-    return Solved(conductance, energy.bound, len(energy.alpha), converged, potential)
+    return Solved(conductance, half, len(energy.alpha), converged, potential)
 
 
 def _prepare(problem: Conduction, dtype: np.dtype, threads: int) -> tuple[Hierarchy, TwoColour]:
@@ -91,25 +97,35 @@ def _prepare(problem: Conduction, dtype: np.dtype, threads: int) -> tuple[Hierar
     graph, members, member = aggregate(problem.code, face, *ends, layout)
     levels = hierarchy(graph)
     del graph
-    phases = problem.face.shape[1]
+    weights, occupied = _weights(problem, layout, dtype)
     diagonal = tuple(np.zeros(layout.half, dtype=dtype) for _ in range(2))
-    parts: tuple[np.ndarray, ...] = ()
-    if phases > 2:
-        parts = tuple(np.zeros(layout.half, dtype=dtype) for _ in range(6))
+    for colour in (0, 1):
+        shifts = tuple(int(v) for v in layout.shifts(colour))
+        own, other = occupied[colour], occupied[1 - colour]
+        sum_around(*layout.span, diagonal[colour], own, other, shifts, weights[colour])
+    for conductance, layer in ((problem.first, 0), (problem.last, layout.shape[0] - 1)):
+        origin = layout.origin + layer * layout.strides[0]
+        _add_layer(conductance.astype(dtype), origin, layout.strides[1], *diagonal)
+    for d, o in zip(diagonal, occupied, strict=True):
+        np.divide(1.0, d, out=o, where=o > 0)
+    return levels, TwoColour(layout, weights, diagonal[0], occupied, members, member, threads)
+
+
+def _weights(
+    problem: Conduction, layout: Layout, dtype: np.dtype
+) -> tuple[tuple[Weights, Weights], tuple[np.ndarray, np.ndarray]]:
+    """Conductances of the faces for sums over neighbours, and 1 where something conducts, by colour."""
+    even, odd = np.zeros(layout.half, dtype=dtype), np.zeros(layout.half, dtype=dtype)
+    _occupy(problem.code, layout.origin, layout.strides, even, odd)
     table = problem.face.astype(dtype)
-    _diagonals(problem.code, table, problem.first, problem.last, layout.origin, layout.strides, *diagonal)
-    if phases > 2:
-        _faces(problem.code, table, layout.origin, layout.strides, parts)
-        _end_faces(problem.first.astype(dtype), layout.origin - layout.strides[0], layout.strides[1], parts)
-        weights = (parts, parts[3:] + parts[:3])
-    else:
+    if problem.face.shape[1] == 2:
         same = tuple(dtype.type(table[axis, 1, 1]) for axis in range(3))
-        weights = (same, same)
-    inverse = tuple(np.zeros_like(d) for d in diagonal)
-    for d, i in zip(diagonal, inverse, strict=True):
-        np.divide(1.0, d, out=i, where=d > 0)
-    grid = TwoColour(layout, weights, diagonal[0], (inverse[0], inverse[1]), members, member, threads)
-    return levels, grid
+        return (same, same), (even, odd)
+    parts = tuple(np.zeros(layout.half, dtype=dtype) for _ in range(6))
+    _faces(problem.code, table, layout.origin, layout.strides, parts)
+    inlet = layout.origin - layout.strides[0]
+    _set_layer(problem.first.astype(dtype), inlet, layout.strides[1], parts[0], parts[3])
+    return (parts, parts[3:] + parts[:3]), (even, odd)
 
 
 class _Run:
@@ -119,9 +135,16 @@ class _Run:
         self.problem, self.grid, self.levels = problem, grid, levels
         self.v = Vectors(*(grid.zeros() for _ in range(6)))
         self.uniform = problem.face.shape[1] == 2
-        _linear(problem.code, grid.layout.origin, grid.layout.strides, self.v.x)
+        layers = grid.layout.shape[0]
+        fall = ((layers - 0.5) / layers, 1 / layers)
+        if not problem.at_faces:
+            fall = (layers / (layers + 1), 1 / (layers + 1))
+        origin, stride = grid.layout.origin, grid.layout.strides[0]
+        _linear(layers, origin, stride, fall, grid.inverse[0], self.v.x)
         with self.inlet():
-            grid.run(replace(self.v, p=self.v.x), (FOLLOW_DIRECTION, APPLY))
+            away = grid.run(replace(self.v, p=self.v.x), (FOLLOW_DIRECTION, APPLY))
+            # energy of the start: the flux that enters, less x.r
+            self.start = float(np.sum(problem.first * (1 - self._layer(0)))) + away
         self.advance(1.0)  # from no residual along no direction: r = -q
 
     @contextmanager
@@ -172,11 +195,16 @@ class _Run:
         total = float(grid.sums.sum())
         ends = (problem.first, 1.0, 0), (problem.last, 0.0, layout.shape[0] - 1)
         for conductance, given, layer in ends:
-            values = np.zeros(conductance.shape)
-            origin = layout.origin + layer * layout.strides[0]
-            _get_layer(values, origin, layout.strides[1], self.v.x, self.v.odd)
-            total += float(np.sum(conductance * (given - values) ** 2))
+            total += float(np.sum(conductance * (given - self._layer(layer)) ** 2))
         return total
+
+    def _layer(self, layer: int) -> np.ndarray:
+        """The iterate in a layer, while the odd voxels are those of the iterate."""
+        layout = self.grid.layout
+        values = np.zeros(layout.shape[1:])
+        origin = layout.origin + layer * layout.strides[0]
+        _get_layer(values, origin, layout.strides[1], self.v.x, self.v.odd)
+        return values
 
     def potential(self) -> np.ndarray:
         """The iterate in the shape of the grid (float32)."""
@@ -190,39 +218,32 @@ class _Run:
 
 
 @numba.njit(cache=True, nogil=True)
-def _diagonals(
-    code: np.ndarray,
-    face: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
-    origin: int,
-    strides: tuple[int, int, int],
-    even: np.ndarray,
-    odd: np.ndarray,
+def _occupy(
+    code: np.ndarray, origin: int, strides: tuple[int, int, int], even: np.ndarray, odd: np.ndarray
 ) -> None:
     nx, ny, nz = code.shape
     for x in range(nx):
         for y in range(ny):
-            for z in range(nz):
-                c = code[x, y, z]
-                if c == 0:
-                    continue
-                total = 0.0
-                total += face[0, c, code[x - 1, y, z]] if x > 0 else first[y, z]
-                total += face[0, c, code[x + 1, y, z]] if x < nx - 1 else last[y, z]
-                if y > 0:
-                    total += face[1, c, code[x, y - 1, z]]
-                if y < ny - 1:
-                    total += face[1, c, code[x, y + 1, z]]
-                if z > 0:
-                    total += face[2, c, code[x, y, z - 1]]
-                if z < nz - 1:
-                    total += face[2, c, code[x, y, z + 1]]
-                flat = origin + x * strides[0] + y * strides[1] + z
-                if flat & 1:
-                    odd[flat >> 1] = total
-                else:
-                    even[flat >> 1] = total
+            flat = origin + x * strides[0] + y * strides[1]
+            row = code[x, y]
+            a = even[(flat + 1) >> 1 : ((flat + nz - 1) >> 1) + 1]
+            b = odd[flat >> 1 : ((flat + nz) >> 1)]
+            at = flat & 1
+            for k in range(a.size):
+                a[k] = row[2 * k + at] != 0
+            for k in range(b.size):
+                b[k] = row[2 * k + 1 - at] != 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_layer(values: np.ndarray, origin: int, stride: int, even: np.ndarray, odd: np.ndarray) -> None:
+    for y in range(values.shape[0]):
+        for z in range(values.shape[1]):
+            flat = origin + y * stride + z
+            if flat & 1:
+                odd[flat >> 1] += values[y, z]
+            else:
+                even[flat >> 1] += values[y, z]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -253,11 +274,6 @@ def _faces(
                     to[2][k] = face[2, c, code[x, y, z + 1]]
 
 
-def _end_faces(first: np.ndarray, origin: int, stride: int, parts: tuple[np.ndarray, ...]) -> None:
-    """Conductances from the places before the first layer."""
-    _set_layer(first, origin, stride, parts[0], parts[3])
-
-
 @numba.njit(cache=True, nogil=True)
 def _set_layer(values: np.ndarray, origin: int, stride: int, even: np.ndarray, odd: np.ndarray) -> None:
     for y in range(values.shape[0]):
@@ -278,15 +294,16 @@ def _get_layer(values: np.ndarray, origin: int, stride: int, even: np.ndarray, o
 
 
 @numba.njit(cache=True, nogil=True)
-def _linear(code: np.ndarray, origin: int, strides: tuple[int, int, int], x: np.ndarray) -> None:
-    nx, ny, nz = code.shape
-    for i in range(nx):
-        value = (nx - i - 0.5) / nx
-        for j in range(ny):
-            row = origin + i * strides[0] + j * strides[1]
-            for k in range(row & 1, nz, 2):
-                if code[i, j, k]:
-                    x[(row + k) >> 1] = value
+def _linear(
+    layers: int, origin: int, stride: int, fall: tuple[float, float], inverse: np.ndarray, x: np.ndarray
+) -> None:
+    """A potential that falls evenly, where something conducts."""
+    for layer in range(layers):
+        value = fall[0] - layer * fall[1]
+        lo, hi = (origin + layer * stride + 1) // 2, (origin + (layer + 1) * stride + 1) // 2
+        here, conducts = x[lo:hi], inverse[lo:hi]
+        for k in range(here.size):
+            here[k] = value if conducts[k] != 0 else 0.0
 
 
 def _square(x: Any, k: Any, a: Any, i: Any, w: Any) -> Any:

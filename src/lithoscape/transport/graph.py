@@ -20,6 +20,8 @@ STRONG = 0.2
 """Nodes are gathered over conductances of at least this share of the largest of either node."""
 SLOW = 0.6
 """A coarsening that leaves more than this share of the nodes is done again, more leniently."""
+SHARE = 0.7
+"""A node that has at least this share of its conductances to another may then be gathered with it."""
 DIRECT = 200
 """A network of at most so many nodes is solved directly."""
 MOST_LEVELS = 30
@@ -128,7 +130,8 @@ def _inverse(graph: Graph) -> np.ndarray:
     matrix = np.diag(diagonal(graph))
     rows = np.repeat(np.arange(graph.size), np.diff(graph.pointer))
     matrix[rows, graph.column] -= graph.value
-    np.einsum("ii->i", matrix)[:] *= 1 + 1e-6
+    if not graph.ground.any():
+        np.einsum("ii->i", matrix)[:] *= 1 + 1e-6
     inverse = np.linalg.inv(matrix)
     return np.ascontiguousarray((inverse + inverse.T) / 2, dtype=np.float32)
 
@@ -140,10 +143,10 @@ def coarsen(graph: Graph) -> tuple[np.ndarray, Graph]:
     block = np.ravel_multi_index(tuple(place.T), tuple(int(n) for n in shape))
     order, _ = _by_block(block, int(np.prod(shape)))
     rows = graph.pointer, graph.column, graph.value
-    parent, count = _aggregate(*rows, block, order, STRONG, False)
+    parent, count = _aggregate(*rows, graph.ground, block, order, STRONG, False)
     if count > SLOW * graph.size:
-        # Small nodes at large ones hold it up: what counts for them is their own largest conductance.
-        parent, count = _aggregate(*rows, block, order, STRONG, True)
+        # Small nodes at large ones hold it up: what counts for them is how much of them hangs there.
+        parent, count = _aggregate(*rows, graph.ground, block, order, SHARE, True)
     members, first = _by_block(parent, count)
     pointer, column, value = _galerkin(*rows, parent, members, first, count)
     ground = np.bincount(parent, weights=graph.ground, minlength=count).astype(np.float32)
@@ -171,24 +174,30 @@ def _aggregate(
     pointer: np.ndarray,
     column: np.ndarray,
     value: np.ndarray,
+    ground: np.ndarray,
     block: np.ndarray,
     order: np.ndarray,
-    strong: float,
+    share: float,
     lenient: bool,
 ) -> tuple[np.ndarray, int]:
+    """Gather nodes of a block over conductances of at least a share.
+
+    That is of the largest conductance of either node; or, leniently, of all those of one of the two.
+    """
     n = block.size
-    largest = np.zeros(n, dtype=np.float32)
+    scale = np.zeros(n, dtype=np.float32)
     root = np.arange(n).astype(np.int32)
     for i in range(n):
+        scale[i] = ground[i] if lenient else np.float32(0.0)
         for k in range(pointer[i], pointer[i + 1]):
-            largest[i] = max(largest[i], value[k])
+            scale[i] = scale[i] + value[k] if lenient else max(scale[i], value[k])
     for i in range(n):
         for k in range(pointer[i], pointer[i + 1]):
             j = column[k]
             if j >= i or block[j] != block[i]:
                 continue
-            low, high = min(largest[i], largest[j]), max(largest[i], largest[j])
-            if value[k] >= strong * (low if lenient else high):
+            low, high = min(scale[i], scale[j]), max(scale[i], scale[j])
+            if value[k] >= share * (low if lenient else high):
                 unite(root, i, j)
     parent = np.full(n, -1, dtype=np.int32)
     count = 0

@@ -102,12 +102,13 @@ def periodic(
     )
     volume = code.size * float(np.prod(sizes))
     column = run.flux() / volume
-    diagonal = run.energy()
+    half = energy.bound / 2
+    diagonal = run.energy() - half
     column[axis] = diagonal / volume
     if not converged:
         raise SolveError(
             f"the conductance is not certain to {options.tolerance:g} after {len(energy.alpha)} iterations",
-            field="tolerance", value=energy.bound / diagonal,
+            field="tolerance", value=half / diagonal,
             remedy="Allow more iterations (max_iterations) or a larger tolerance",
         )  # fmt: skip
     return Cell(
@@ -115,7 +116,7 @@ def periodic(
         column=column[: given.ndim],
         porosity=before / given.size,
         porosity_endless=after / given.size,
-        error=energy.bound / diagonal,
+        error=half / diagonal,
         iterations=len(energy.alpha),
         seconds=time.perf_counter() - begun,
         corrector=run.corrector().reshape(given.shape) if keep_potential else None,

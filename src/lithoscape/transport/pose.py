@@ -72,7 +72,7 @@ def pose(
         inner = code[1:-1]
         first, last = face[0][ends[0], inner[0]], face[0][ends[1], inner[-1]]
         keep_crossing(inner, first > 0, last > 0)
-        problem = Conduction(inner, face, first * (inner[0] > 0), last * (inner[-1] > 0))
+        problem = Conduction(inner, face, first * (inner[0] > 0), last * (inner[-1] > 0), False)
     return Posed(problem, ends, crossing.conducting, crossing.crossing)
 
 

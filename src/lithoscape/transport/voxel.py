@@ -178,8 +178,8 @@ def effective(
         potential = np.ascontiguousarray(np.transpose(whole, np.argsort(order)).reshape(given.shape))
     return Transport(
         axis=axis,
-        effective=sigma,
-        efficiency=sigma / max(values.values()),
+        effective=float(sigma),
+        efficiency=float(sigma / max(values.values())),
         porosity=posed.conducting / given.size,
         porosity_percolating=posed.crossing / given.size,
         error=found.bound / found.conductance,
