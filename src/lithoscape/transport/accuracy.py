@@ -184,7 +184,7 @@ def extrapolated(
     Returns
     -------
     Extrapolation
-        Its sizes are voxel edges along ``axis`` [m].
+        Its sizes are cube roots of the volume of a voxel [m].
 
     Raises
     ------
@@ -196,7 +196,7 @@ def extrapolated(
     for shape in shapes:
         edges = tuple(s / n for s, n in zip(size, shape, strict=True))
         solved = effective(labels_at(shape), conductivity, axis, spacing=edges, options=options)
-        found.append((edges[axis], solved.effective))
+        found.append((float(np.prod(edges)) ** (1 / 3), solved.effective))
     return richardson([h for h, _ in found], [v for _, v in found], order)
 
 
