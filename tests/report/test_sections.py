@@ -1,5 +1,6 @@
 """Pictures of fields in the plane: true lengths, colours where they belong, one scale, bad input."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,27 @@ def test_the_animation_is_white_where_nothing_is(tmp_path: Path) -> None:
             assert (picture == (0xC9, 0xCE, 0xD5)).all(axis=2).sum() > 1000
 
 
+def test_films_become_mp4_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nout = open(sys.argv[-1], 'wb')\n"
+        "size = sys.argv[sys.argv.index('-s') + 1]\n"
+        "out.write((size + '\\n').encode() + sys.stdin.buffer.read())\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]]) * 1e-5
+    layer = Layer(points, [[0, 1, 2], [1, 3, 2]], points[:, 0], "x")
+    frames = [("now", [layer]), ("now", [layer])]
+    path = write_section_animation(frames, tmp_path / "x.mp4", 2.0, pixels=(301, 300))
+    size, raw = path.read_bytes().split(b"\n", 1)
+    width, height = map(int, size.split(b"x"))
+    assert width % 2 == height % 2 == 0  # players want even numbers
+    first, second = np.frombuffer(raw, np.uint8).reshape(2, height, width, 3)
+    assert (first[:-10] == second[:-10]).all() and (first[-1] != second[-1]).any()
+
+
 def test_ribbons_lie_on_their_lines() -> None:
     points = np.array([[0, 0, 0], [3e-6, 4e-6, 0], [3e-6, 9e-6, 0]])
     lines = np.array([[0, 1], [2, 1]])
@@ -145,7 +167,7 @@ def test_bad_sections(tmp_path: Path) -> None:
         "drawn of triangles": lambda: write_sections([("", [solid])], tmp_path / "x.png"),
         "is flat": lambda: write_sections([("", [thin])], tmp_path / "x.png"),
         "lasts": lambda: write_section_animation([("", [layer])], tmp_path / "x.gif", 0.0),
-        "kind of": lambda: write_section_animation([("", [layer])], tmp_path / "x.mp4"),
+        "kind of": lambda: write_section_animation([("", [layer])], tmp_path / "x.avi"),
     }.items():  # fmt: skip
         with pytest.raises(InputError, match=message):
             call()

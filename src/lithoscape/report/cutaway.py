@@ -413,7 +413,7 @@ def write_animation(
     _check_frames(frames, path, (".gif", ".mp4"))
     if not (np.isfinite(seconds) and seconds > 0):
         raise InputError("an animation lasts some time", field="seconds", value=seconds)
-    program = _ffmpeg() if path.suffix == ".mp4" else ""
+    program = ffmpeg() if path.suffix == ".mp4" else ""
     scales = _scales([layers for _, layers in frames])
     unit = max(0.4, min(pixels[0] / 1200, pixels[1] / 1000) * 1.15)
     room = (int(pixels[0] - unit * BAR * len(scales)), int(pixels[1] - unit * (CAPTION + TITLE)))
@@ -427,12 +427,7 @@ def write_animation(
         # it also keeps moments apart that look alike, which Pillow would join
         picture[-max(2, round(4 * unit)) :, : round(pixels[0] * number / len(frames))] = (110, 122, 138)
         pictures.append(picture)
-    part = path.with_suffix(".part" + path.suffix)
-    if program:
-        _write_mp4(program, pictures, part, seconds)
-    else:
-        _write_gif(pictures, scales, part, seconds)
-    return part.replace(path)
+    return _write_film(path, program, pictures, scales, seconds)
 
 
 def _check_colours(name: str, plain: str | None) -> None:
@@ -859,8 +854,20 @@ def _palette(pictures: Sequence[np.ndarray], scales: Sequence[Scale]) -> Any:
     return palette
 
 
-def _ffmpeg() -> str:
-    """The program that writes MP4."""
+def _write_film(
+    path: Path, program: str, pictures: Sequence[np.ndarray], scales: Sequence[Scale], seconds: float
+) -> Path:
+    """Write a film, with ``program`` if there is one to use, and only then give it its name."""
+    part = path.with_suffix(".part" + path.suffix)
+    if program:
+        _write_mp4(program, pictures, part, seconds)
+    else:
+        _write_gif(pictures, scales, part, seconds)
+    return part.replace(path)
+
+
+def ffmpeg() -> str:
+    """The program that writes MP4; InputError if there is none."""
     try:
         import imageio_ffmpeg
     except ImportError:

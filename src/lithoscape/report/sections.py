@@ -32,7 +32,8 @@ from .cutaway import (
     _check_frames,
     _scales,
     _shrink,
-    _write_gif,
+    _write_film,
+    ffmpeg,
     round_length,
 )
 
@@ -127,7 +128,7 @@ def write_section_animation(
     outline: Any = None,
     pixels: tuple[int, int] = (720, 640),
 ) -> Path:
-    """Write several moments one after another with one colour scale as ``.gif``.
+    """Write several moments one after another with one colour scale as ``.gif`` or ``.mp4``.
 
     Parameters
     ----------
@@ -138,9 +139,10 @@ def write_section_animation(
 
     Other parameters and errors as of :func:`write_sections`.
     """
-    _check_frames(frames, path, (".gif",))
+    _check_frames(frames, path, (".gif", ".mp4"))
     if not (np.isfinite(seconds) and seconds > 0):
         raise InputError("an animation lasts some time", field="seconds", value=seconds)
+    program = ffmpeg() if path.suffix == ".mp4" else ""
     scales = _scales([layers for _, layers in frames])
     sheet = _sheet(frames, through, collector_low, outline, pixels, max(0.4, min(pixels) / 560))
     pictures = []
@@ -152,9 +154,7 @@ def write_section_animation(
             138,
         )
         pictures.append(picture)
-    part = path.with_suffix(".part" + path.suffix)
-    _write_gif(pictures, scales, part, seconds)
-    return part.replace(path)
+    return _write_film(path, program, pictures, scales, seconds)
 
 
 def ribbon(points: np.ndarray, lines: np.ndarray, values: np.ndarray, width: float) -> tuple[np.ndarray, ...]:

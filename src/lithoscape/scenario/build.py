@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -272,11 +271,17 @@ def _moments(scenario: Scenario, sequence: Sequence) -> tuple[Moment, ...]:
 
 def _check_film(scenario: Scenario) -> None:
     """Refuse a film that could not be written once everything has been computed."""
-    if scenario.output.animation == "mp4" and shutil.which("ffmpeg") is None:
+    if scenario.output.animation != "mp4":
+        return
+    from ..report.cutaway import ffmpeg
+
+    try:
+        ffmpeg()
+    except InputError:
         raise InputError(
             "ffmpeg, which writes MP4, is not there", field="output.animation", value="mp4",
-            remedy="Install ffmpeg, or choose gif",
-        )  # fmt: skip
+            remedy="Install ffmpeg or imageio-ffmpeg, or choose gif",
+        ) from None  # fmt: skip
 
 
 def _frames(scenario: Scenario, sequence: Sequence, base: Base) -> list[Moment]:
