@@ -112,11 +112,10 @@ def blocking_spectrum(
         A full cell, no double layer.
     """
     problem = build(domain, blocking_cell(cell, double_layer))
+    # at rest as built; a direct current would have no way through
     frozen = () if salt else (SALT,)
     about = {"cell": "blocking electrode"}
-    return spectrum(
-        problem, frequencies, current_density=0.0, frozen=frozen, tolerance=tolerance, about=about
-    )
+    return spectrum(problem, frequencies, frozen=frozen, tolerance=tolerance, about=about)
 
 
 @dataclass(frozen=True)

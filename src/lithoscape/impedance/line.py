@@ -34,8 +34,7 @@ def two_rails(omega: np.ndarray, ionic: float, electronic: float, interface: np.
     """
     total = ionic + electronic
     s = np.sqrt(total / np.asarray(interface, dtype=complex))
-    decay = np.exp(-s)  # sinh overflows at high frequency
-    over_sinh = 2.0 * decay / (1.0 - decay * decay)
+    over_sinh = -2.0 * np.exp(-s) / np.expm1(-2.0 * s)  # sinh itself overflows at high frequency
     mixed = ionic * electronic / total * (1.0 + 2.0 * over_sinh / s)
     return np.asarray(mixed + (ionic**2 + electronic**2) / total / (s * np.tanh(s)))
 
@@ -105,8 +104,8 @@ def fit_line(spectrum: Spectrum, electronic: float | None = 0.0, exponent: float
     spectrum:
         Of an electrode without reaction.
     electronic:
-        Resistance of the electronic rail [ohm m2]; None: fitted (it can be told apart from the series
-        resistance only if it is not small beside the ionic one).
+        Resistance of the electronic rail [ohm m2]; None: fitted. The rails may be exchanged without changing
+        the impedance: the larger of the two is then called ionic.
     exponent:
         Of the interface; None: fitted (constant phase element).
 
@@ -140,7 +139,10 @@ def fit_line(spectrum: Spectrum, electronic: float | None = 0.0, exponent: float
         d = (line(p) - z) / np.abs(z)
         return np.concatenate([d.real, d.imag])
 
-    found = least_squares(gap, np.log(start), xtol=1e-14, ftol=1e-14, gtol=1e-14, max_nfev=2000)
+    most = np.where(np.array(names) == "exponent", 1e-12, np.inf)
+    found = least_squares(
+        gap, np.log(start), bounds=(-np.inf, most), xtol=1e-14, ftol=1e-14, gtol=1e-14, max_nfev=2000
+    )
     if not found.success:
         raise SolveError("the transmission line could not be fitted", remedy="Look at the spectrum")
     free = max(found.fun.size - found.x.size, 1)
@@ -148,6 +150,9 @@ def fit_line(spectrum: Spectrum, electronic: float | None = 0.0, exponent: float
     values = {name: float(v) for name, v in zip(names, np.exp(found.x), strict=True)}
     spread = np.sqrt(np.diag(covariance))
     errors = {name: float(values[name] * s) for name, s in zip(names, spread, strict=True)}
+    if values.get("electronic", 0.0) > values["ionic"]:
+        for table in (values, errors):
+            table["ionic"], table["electronic"] = table["electronic"], table["ionic"]
     return LineFit(
         values["series"], values["ionic"], values.get("electronic", electronic or 0.0), values["capacitance"],
         values.get("exponent", exponent or 1.0), errors, float(np.abs(line(found.x) / z - 1).max()),
