@@ -27,6 +27,8 @@ SOLID, IDLE = "#e4e7ec", "#c3cad4"
 """What insulates; what conducts and carries nothing."""
 DECADES = (0.03, 10.0)
 """Flux over the mean that the colours span."""
+TALL = 3.4
+"""Height of a section [inches]."""
 
 
 def write_study(study: Study, folder: Path, *, title: str, pictures: bool = True) -> list[Path]:
@@ -113,8 +115,9 @@ def flux_figure(study: Study, title: str = "") -> Figure | None:
     density = flux(transport, study.volume.labels)
     mean = float(density[axis].mean())
     normal = next(k for k in (*grid.in_plane, grid.through) if k != axis)
-    figure = Figure(figsize=(12.5, 4.6), layout="constrained")
-    axes = figure.subplots(1, 3)
+    widths = [_width(grid, normal), _width(grid, normal), _width(grid, axis)]
+    figure = Figure(figsize=(sum(widths) + 0.3, TALL + 1.1), layout="constrained")
+    axes = figure.subplots(1, 3, width_ratios=widths)
     idle = study.volume.mask(list(study.plan.conductors))
     potential = np.asarray(transport.potential)
     at, across = _typical(study.volume, normal), _typical(study.volume, axis)
@@ -131,6 +134,14 @@ def flux_figure(study: Study, title: str = "") -> Figure | None:
     figure.suptitle(f"{title + ': ' if title else ''}{what}, {study.axis_name(axis)}, {told}", fontsize=11)
     _legend(figure)
     return figure
+
+
+def _width(grid: Grid, normal: int) -> float:
+    """Room for a section and its colour bar at the height of the picture [inches]."""
+    rows, columns = (k for k in range(3) if k != normal)
+    if normal != grid.through and rows != grid.through:
+        rows, columns = columns, rows
+    return float(np.clip(TALL * grid.size[columns] / grid.size[rows], 1.6, 2 * TALL)) + 1.3
 
 
 def _place(grid: Grid, axis: int, index: int) -> str:

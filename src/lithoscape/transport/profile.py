@@ -8,8 +8,11 @@ layer's resistance. So one solve of the whole image gives the resistance of ever
 with P_k the power dissipated in layer k of thickness d_k and area A. These resistances are positive and
 add up to that of the whole, exactly. A layer cut out and solved *alone* gets even potentials at its cuts,
 which can only lower its resistance (Dirichlet's principle): current that has to move sideways between two
-layers counts in place and not alone. What a model of homogeneous layers in series needs is the first;
-what is compared with sub-volumes of a tomogram is the second.
+layers counts in place and not alone. What a model of homogeneous layers in series needs is the first; what
+is compared with sub-volumes of a tomogram is the second.
+
+Powers of layers are of the first order in the error of the potential, the conductance of the whole is of the
+second: the tolerance of the solve is the square of that wanted for the profile.
 """
 
 from __future__ import annotations

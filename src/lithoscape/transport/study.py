@@ -24,6 +24,8 @@ Heights = Mapping[str, tuple[float, float]]
 DIRECTIONS = ("through", "in-plane", "all", "0", "1", "2")
 ELECTROLYTE = ("pore", "electrolyte")
 """Phases whose transport is that of the electrolyte."""
+TIGHTEST = 1e-10
+"""Tolerance below which the voxel solver does not go."""
 BLOCKED = "no cluster that conducts joins the two faces"
 
 
@@ -38,7 +40,8 @@ class Plan:
     axes:
         Array axes along which.
     engine, boundary, tolerance:
-        As for :func:`~lithoscape.transport.peers.effective_by`.
+        As for :func:`~lithoscape.transport.peers.effective_by`. Through the electrode the voxel solver goes
+        to the square of the tolerance, so that the profile has the tolerance.
     slabs:
         Of the profile; about 20 if None.
     regions:
@@ -246,9 +249,12 @@ def study(volume: Volume, asked: Plan, progress: Progress | None = None) -> Stud
     found: dict[int, Transport] = {}
     for k, axis in enumerate(a for a in asked.axes if a not in blocked):
         tell(k / (len(asked.axes) + 1), f"axis {axis}")
+        # powers of layers are of the first order in the potential, the conductance is of the second
+        profiled = asked.engine == "voxel" and axis == volume.grid.through
         found[axis] = effective_by(
             asked.engine, volume.labels, conductivity, axis, spacing=volume.grid.voxel_size,
-            tolerance=asked.tolerance, boundary=asked.boundary, keep_potential=asked.engine != "fem",
+            tolerance=max(asked.tolerance**2, TIGHTEST) if profiled else asked.tolerance,
+            boundary=asked.boundary, keep_potential=asked.engine != "fem",
         )  # fmt: skip
     tell(len(asked.axes) / (len(asked.axes) + 1), "depth and regions")
     parts = _by_place(volume, asked, found, conductivity)
