@@ -136,7 +136,7 @@ def _elements() -> dict[str, Any]:
     except ImportError:
         raise InputError(
             "circuits need the package impedance", field="circuit", value="not installed",
-            remedy="Install lithoscape[impedance]",
+            remedy="Install lithoscape[circuits]",
         ) from None  # fmt: skip
     return {name: f for name, f in circuit_elements.items() if hasattr(f, "num_params")}
 
