@@ -142,8 +142,8 @@ def _links(
     while rest:
         v = _lowest(rest)
         rest &= rest - _ONE
-        x, y, z = x0 + np.int64(v >> np.uint64(4)), y0 + np.int64((v >> np.uint64(2)) & np.uint64(3)), z0
-        z += np.int64(v & np.uint64(3))
+        n = np.int64(v)
+        x, y, z = x0 + (n >> 4), y0 + ((n >> 2) & 3), z0 + (n & 3)
         u, w, t = x + (axis == 0), y + (axis == 1), z + (axis == 2)
         if allowed[axis, code[x, y, z], code[u, w, t]]:
             out |= _ONE << v
@@ -154,7 +154,7 @@ def _links(
 def _fill_parts(code: np.ndarray, strong: np.ndarray, block: int, begin: np.ndarray, part: np.ndarray) -> int:
     """Parts from a block on; the block at which the array was full, or -1."""
     my, mz = (code.shape[1] + 3) // 4, (code.shape[2] + 3) // 4
-    size: Any = begin[block]
+    size = 0 + begin[block]
     for b in range(block, begin.size - 1):
         if size + 64 > part.size:
             return b
@@ -200,7 +200,7 @@ def _count_even(
         x0, y0, z0 = 4 * (b // (my * mz)), 4 * (b // mz % my), 4 * (b % mz)
         even = _even(origin + x0 * strides[0] + y0 * strides[1] + z0)
         for n in range(begin[b], begin[b + 1]):
-            total += np.int64(_count_bits(part[n] & even))
+            total += int(_count_bits(part[n] & even))
     return total
 
 
@@ -340,7 +340,7 @@ def _connect(
     value: np.ndarray,
 ) -> int:
     """Rows of the network from a block on; the block at which the arrays were full, or -1."""
-    size: Any = rows[begin[block]]
+    size: int = rows[begin[block]]
     for b in range(block, begin.size - 1):
         many = begin[b + 1] - begin[b]
         if size + many * (64 + 6 * 16) > column.size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numba
@@ -12,11 +12,11 @@ import numpy as np
 from ..errors import InputError
 
 AXES = ("first", "second", "third")
-BYTES = {"single": 34, "single faces": 50, "tight": 50, "tight faces": 80, "periodic": 200}
+BYTES = {"single": 34, "single faces": 50, "double": 56, "double faces": 85, "periodic": 200}
 """Memory per voxel of a solution: one conducting phase, several, the same in double precision;
 of a periodic one."""
-TIGHT = 1e-5
-"""Tolerance below which the potential is held in double precision."""
+ROUND_OFF = 4
+"""What round-off may add to the error of a conductance, in units of the precision and of the contrast."""
 
 
 def check_options(tolerance: float, boundary: str, threads: int, most: int) -> None:
@@ -95,9 +95,21 @@ def check_conductivity(counts: Mapping[int, int], conductivity: Mapping[int, flo
     return values
 
 
-def memory_kind(tolerance: float, conducting: int) -> str:
+def round_off(values: Iterable[float], precision: type[np.floating]) -> float:
+    """What round-off may add to the relative error of a conductance between these conductivities."""
+    conducting = [value for value in values if value > 0]
+    return ROUND_OFF * float(np.finfo(precision).eps) * max(conducting) / min(conducting)
+
+
+def needs_double(values: Iterable[float], tolerance: float) -> bool:
+    """Whether single precision is too coarse for a tolerance."""
+    return 10 * round_off(values, np.float32) > tolerance
+
+
+def memory_kind(values: Collection[float], tolerance: float) -> str:
     """What a solution is like, for its memory."""
-    return ("tight" if tolerance < TIGHT else "single") + (" faces" if conducting > 1 else "")
+    several = len({value for value in values if value > 0}) > 1
+    return ("double" if needs_double(values, tolerance) else "single") + (" faces" if several else "")
 
 
 def check_memory(voxels: int, kind: str) -> None:

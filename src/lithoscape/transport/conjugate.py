@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-SAFETY = 0.5
+SAFETY = 0.25
 """Smallest eigenvalue taken, as a share of the smallest Ritz value."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numba.extending import overload
 
 from .aggregates import aggregate
+from .checks import needs_double, round_off
 from .colours import (
     ADVANCE,
     APPLY,
@@ -37,8 +38,6 @@ OMEGAS = (1.05, 3.7, 1.66)
 of the Schur complement over its diagonal that aggregates of four voxels cannot see."""
 ENLARGE_FIRST = 3.0
 """Factor of the corrections by the first aggregates, whose edge is four voxels."""
-SINGLE = 1e-5
-"""Tolerance from which the potential is held in single precision."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,9 @@ class Solved:
 
 def solve(problem: Conduction, tolerance: float, most: int, threads: int, keep_potential: bool) -> Solved:
     """Conductance of a grid, to a relative tolerance."""
-    dtype = np.dtype(np.float32 if tolerance >= SINGLE else np.float64)
+    values = np.unique(problem.face[0].diagonal())[1:]
+    precision = np.float64 if needs_double(values, tolerance) else np.float32
+    dtype = np.dtype(precision)
     levels, grid = _prepare(problem, dtype, threads)
     try:
         run = _Run(problem, grid, levels)
@@ -87,6 +88,7 @@ def solve(problem: Conduction, tolerance: float, most: int, threads: int, keep_p
         potential = run.potential() if keep_potential else None
     finally:
         grid.close()
+    half += round_off(values, precision) * conductance
     return Solved(conductance, half, len(energy.alpha), converged, potential)
 
 

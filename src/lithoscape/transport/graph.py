@@ -22,6 +22,8 @@ SLOW = 0.6
 """A coarsening that leaves more than this share of the nodes is done again, more leniently."""
 SHARE = 0.7
 """A node that has at least this share of its conductances to another may then be gathered with it."""
+FEW = 4
+"""Nodes that are gathered at most if that does not help either."""
 DIRECT = 200
 """A network of at most so many nodes is solved directly."""
 MOST_LEVELS = 30
@@ -147,6 +149,8 @@ def coarsen(graph: Graph) -> tuple[np.ndarray, Graph]:
     if count > SLOW * graph.size:
         # Small nodes at large ones hold it up: what counts for them is how much of them hangs there.
         parent, count = _aggregate(*rows, graph.ground, block, order, SHARE, True)
+    if count > SLOW * graph.size:
+        parent, count = _gather_few(*rows, block, order)
     members, first = _by_block(parent, count)
     pointer, column, value = _galerkin(*rows, parent, members, first, count)
     ground = np.bincount(parent, weights=graph.ground, minlength=count).astype(np.float32)
@@ -199,7 +203,36 @@ def _aggregate(
             low, high = min(scale[i], scale[j]), max(scale[i], scale[j])
             if value[k] >= share * (low if lenient else high):
                 unite(root, i, j)
-    parent = np.full(n, -1, dtype=np.int32)
+    return _numbered(root, order)
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather_few(
+    pointer: np.ndarray, column: np.ndarray, value: np.ndarray, block: np.ndarray, order: np.ndarray
+) -> tuple[np.ndarray, int]:
+    """Gather each node of a block with its closest, a few at a time (after Notay, ETNA 37 (2010) 123)."""
+    n = block.size
+    root = np.arange(n).astype(np.int32)
+    many = np.ones(n, dtype=np.int8)
+    for i in order:
+        if many[find_root(root, i)] > 1:
+            continue
+        best, closest = np.float32(0.0), -1
+        for k in range(pointer[i], pointer[i + 1]):
+            j = column[k]
+            if value[k] > best and block[j] == block[i] and many[find_root(root, j)] < FEW:
+                best, closest = value[k], j
+        if closest >= 0:
+            together = many[find_root(root, closest)] + 1
+            unite(root, i, closest)
+            many[find_root(root, i)] = together
+    return _numbered(root, order)
+
+
+@numba.njit(cache=True, nogil=True)
+def _numbered(root: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number of the aggregate of every node, and how many there are."""
+    parent = np.full(root.size, -1, dtype=np.int32)
     count = 0
     for i in order:
         r = find_root(root, i)

@@ -157,7 +157,7 @@ def effective(
     spacing = check_spacing(spacing, given.ndim)
     counts = count_labels(given)
     values = check_conductivity(counts, conductivity)
-    check_memory(given.size, memory_kind(options.tolerance, len(set(values.values()) - {0.0})))
+    check_memory(given.size, memory_kind(values.values(), options.tolerance))
     # A plane image gets its third axis in the middle: rows along the last axis are to be long.
     order = (axis, *(a for a in (0, 1, 2) if a != axis)) if given.ndim == 3 else (axis, 2, 1 - axis)
     grid = np.transpose(given if given.ndim == 3 else given[:, :, None], order)
