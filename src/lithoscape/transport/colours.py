@@ -319,7 +319,7 @@ def _slab(
     last: int,
     cut_first: int,
     cut_last: int,
-    stages: tuple[int, ...],
+    stages: np.ndarray,
     omegas: np.ndarray,
     tile: int,
     span: tuple[int, int],
@@ -332,7 +332,7 @@ def _slab(
     number: float,
 ) -> None:
     """Stages behind one another through the tiles first to last; cuts are the tiles less with each stage."""
-    count = len(stages)
+    count = stages.size
     for step in range(first, last + count - 1):
         for k in range(count):
             i = step - k
@@ -344,7 +344,7 @@ def _slab(
 @numba.njit(cache=True, nogil=True)
 def _seam(
     edge: int,
-    stages: tuple[int, ...],
+    stages: np.ndarray,
     omegas: np.ndarray,
     tile: int,
     span: tuple[int, int],
@@ -357,7 +357,7 @@ def _seam(
     number: float,
 ) -> None:
     """What two slabs left out on either side of the edge between them."""
-    for k in range(1, len(stages)):
+    for k in range(1, stages.size):
         for i in range(edge - k, edge + k):
             lo, hi = span[0] + i * tile, min(span[0] + (i + 1) * tile, span[1])
             sums[i] = _stage(stages[k], lo, hi, vectors, matrix, shifts, w_even, w_odd, number, omegas[k])
@@ -439,7 +439,7 @@ class TwoColour:
         given = np.array(omegas or (0.0,) * len(stages), dtype=dtype)
         v = vectors
         arguments = (
-            stages, given, self.tile, self.layout.span, self.sums, (v.x, v.r, v.t, v.p, v.q, v.odd),
+            np.array(stages), given, self.tile, self.layout.span, self.sums, (v.x, v.r, v.t, v.p, v.q, v.odd),
             (*self.inverse, self.diagonal), self.shifts, *self.weights, dtype.type(number),
         )  # fmt: skip
         edges = self._edges(2 * len(stages))

@@ -31,7 +31,7 @@ from .colours import (
     weigh,
 )
 from .conjugate import descend
-from .graph import ENLARGE, Hierarchy, cycle, hierarchy
+from .graph import Hierarchy, hierarchy
 
 OMEGAS = (1.05, 3.7, 1.66)
 """Factors of the relaxations on voxels: those of the Chebyshev polynomial on 0.2 to 1, about the eigenvalues
@@ -84,7 +84,7 @@ def solve(problem: Conduction, tolerance: float, most: int, threads: int, keep_p
         run = _Run(problem, grid, levels)
         energy, converged = descend(run.precondition, run.step, run.advance, run.energy(), tolerance, most)
         half = energy.bound / 2
-        conductance = run.energy() - half
+        conductance = run.energy() - (half if np.isfinite(half) else 0.0)
         potential = run.potential() if keep_potential else None
     finally:
         grid.close()
@@ -167,10 +167,7 @@ class _Run:
         levels = self.levels
         n = levels.first[1]
         self.grid.restrict(levels.b[:n], self.v.q)
-        cycle(
-            levels.first, levels.pointer, levels.column, levels.value, levels.inverse, levels.parent,
-            levels.direct, levels.x, levels.b, ENLARGE, 2,
-        )  # fmt: skip
+        levels.cycle()
         self.grid.correct(self.v.t, levels.x[:n], ENLARGE_FIRST)
         stages = (FOLLOW, RELAX) * len(OMEGAS)
         return self.grid.run(self.v, stages, tuple(o for omega in OMEGAS[::-1] for o in (0.0, omega)))

@@ -9,6 +9,7 @@ instead (Braess, Computing 55 (1995) 379).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numba
@@ -18,12 +19,12 @@ from .percolation import find_root, unite
 
 STRONG = 0.2
 """Nodes are gathered over conductances of at least this share of the largest of either node."""
-SLOW = 0.6
-"""A coarsening that leaves more than this share of the nodes is done again, more leniently."""
-SHARE = 0.7
-"""A node that has at least this share of its conductances to another may then be gathered with it."""
-FEW = 4
-"""Nodes that are gathered at most if that does not help either."""
+SLOW = 0.4
+"""A coarsening that leaves more than this share of the nodes is done again without blocks."""
+FEW = 8
+"""Nodes that are gathered at most then."""
+TWICE = 0.4
+"""A level of at most this share of the work of the level before is visited twice (W cycle)."""
 DIRECT = 200
 """A network of at most so many nodes is solved directly."""
 MOST_LEVELS = 30
@@ -69,6 +70,8 @@ class Hierarchy:
         Rows of all levels (columns count within their level), inverse diagonals.
     parent:
         Node of the next level, within that level.
+    visits:
+        How often each level is visited for one visit of the level before: twice if it is small enough.
     direct:
         Inverse of the matrix of the last level (float32).
     x, b:
@@ -81,9 +84,17 @@ class Hierarchy:
     value: np.ndarray
     inverse: np.ndarray
     parent: np.ndarray
+    visits: np.ndarray
     direct: np.ndarray
     x: np.ndarray
     b: np.ndarray
+
+    def cycle(self) -> None:
+        """One multigrid cycle: from the residual of the first level in ``b`` its correction in ``x``."""
+        _cycle(
+            self.first, self.pointer, self.column, self.value, self.inverse, self.parent, self.visits,
+            self.direct, self.x, self.b, ENLARGE,
+        )  # fmt: skip
 
 
 def hierarchy(finest: Graph) -> Hierarchy:
@@ -107,10 +118,16 @@ def hierarchy(finest: Graph) -> Hierarchy:
         value=np.concatenate([graph.value for graph in graphs]),
         inverse=np.concatenate([1.0 / diagonal(graph) for graph in graphs]).astype(np.float32),
         parent=np.concatenate(parents).astype(np.int32),
+        visits=_visits([graph.column.size + graph.size for graph in graphs]),
         direct=_inverse(graphs[-1]),
         x=np.zeros(total, dtype=np.float32),
         b=np.zeros(total, dtype=np.float32),
     )
+
+
+def _visits(work: list[int]) -> np.ndarray:
+    visits = [1] + [2 if b <= TWICE * a else 1 for a, b in itertools.pairwise(work)]
+    return np.array(visits, dtype=np.int64)
 
 
 def diagonal(graph: Graph) -> np.ndarray:
@@ -145,12 +162,9 @@ def coarsen(graph: Graph) -> tuple[np.ndarray, Graph]:
     block = np.ravel_multi_index(tuple(place.T), tuple(int(n) for n in shape))
     order, _ = _by_block(block, int(np.prod(shape)))
     rows = graph.pointer, graph.column, graph.value
-    parent, count = _aggregate(*rows, graph.ground, block, order, STRONG, False)
+    parent, count = _aggregate(*rows, block, order)
     if count > SLOW * graph.size:
-        # Small nodes at large ones hold it up: what counts for them is how much of them hangs there.
-        parent, count = _aggregate(*rows, graph.ground, block, order, SHARE, True)
-    if count > SLOW * graph.size:
-        parent, count = _gather_few(*rows, block, order)
+        parent, count = _gather_few(*rows, graph.ground)
     members, first = _by_block(parent, count)
     pointer, column, value = _galerkin(*rows, parent, members, first, count)
     ground = np.bincount(parent, weights=graph.ground, minlength=count).astype(np.float32)
@@ -175,58 +189,48 @@ def _by_block(block: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 @numba.njit(cache=True, nogil=True)
 def _aggregate(
-    pointer: np.ndarray,
-    column: np.ndarray,
-    value: np.ndarray,
-    ground: np.ndarray,
-    block: np.ndarray,
-    order: np.ndarray,
-    share: float,
-    lenient: bool,
+    pointer: np.ndarray, column: np.ndarray, value: np.ndarray, block: np.ndarray, order: np.ndarray
 ) -> tuple[np.ndarray, int]:
-    """Gather nodes of a block over conductances of at least a share.
-
-    That is of the largest conductance of either node; or, leniently, of all those of one of the two.
-    """
+    """Gather the nodes of each block that hang together over strong conductances."""
     n = block.size
-    scale = np.zeros(n, dtype=np.float32)
+    largest = np.zeros(n, dtype=np.float32)
     root = np.arange(n).astype(np.int32)
     for i in range(n):
-        scale[i] = ground[i] if lenient else np.float32(0.0)
         for k in range(pointer[i], pointer[i + 1]):
-            scale[i] = scale[i] + value[k] if lenient else max(scale[i], value[k])
+            largest[i] = max(largest[i], value[k])
     for i in range(n):
         for k in range(pointer[i], pointer[i + 1]):
             j = column[k]
-            if j >= i or block[j] != block[i]:
-                continue
-            low, high = min(scale[i], scale[j]), max(scale[i], scale[j])
-            if value[k] >= share * (low if lenient else high):
+            if j < i and block[j] == block[i] and value[k] >= STRONG * max(largest[i], largest[j]):
                 unite(root, i, j)
     return _numbered(root, order)
 
 
 @numba.njit(cache=True, nogil=True)
 def _gather_few(
-    pointer: np.ndarray, column: np.ndarray, value: np.ndarray, block: np.ndarray, order: np.ndarray
+    pointer: np.ndarray, column: np.ndarray, value: np.ndarray, ground: np.ndarray
 ) -> tuple[np.ndarray, int]:
-    """Gather each node of a block with its closest, a few at a time (after Notay, ETNA 37 (2010) 123)."""
-    n = block.size
+    """Gather each node with its closest, a few at a time (after Notay, ETNA 37 (2010) 123)."""
+    n = pointer.size - 1
     root = np.arange(n).astype(np.int32)
     many = np.ones(n, dtype=np.int8)
-    for i in order:
+    for i in range(n):
         if many[find_root(root, i)] > 1:
             continue
-        best, closest = np.float32(0.0), -1
+        largest, total = np.float32(0.0), ground[i]
         for k in range(pointer[i], pointer[i + 1]):
-            j = column[k]
-            if value[k] > best and block[j] == block[i] and many[find_root(root, j)] < FEW:
-                best, closest = value[k], j
+            largest, total = max(largest, value[k]), total + value[k]
+        best, closest = STRONG * largest, -1
+        for k in range(pointer[i], pointer[i + 1]):
+            # a node that hangs on one other is always welcome there
+            room = many[find_root(root, column[k])] < FEW or value[k] > 0.5 * total
+            if value[k] > best and room:
+                best, closest = value[k], column[k]
         if closest >= 0:
-            together = many[find_root(root, closest)] + 1
+            together = min(many[find_root(root, closest)] + 1, FEW)
             unite(root, i, closest)
             many[find_root(root, i)] = together
-    return _numbered(root, order)
+    return _numbered(root, np.arange(n).astype(np.int32))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -319,23 +323,22 @@ def _restrict(
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def cycle(
+def _cycle(
     first: np.ndarray,
     pointer: np.ndarray,
     column: np.ndarray,
     value: np.ndarray,
     inverse: np.ndarray,
     parent: np.ndarray,
+    visits: np.ndarray,
     direct: np.ndarray,
     x: np.ndarray,
     b: np.ndarray,
     enlarge: float,
-    visits: int,
 ) -> None:
-    """One W cycle (``visits`` 2; V cycle: 1) for the first level: ``b`` given, ``x`` found."""
+    """One cycle for the first level: ``b`` given, ``x`` found."""
     last = first.size - 2
     done = np.zeros(last + 1, dtype=np.int64)
-    factor = np.float32(enlarge)
     x[first[0] : first[1]] = 0.0
     level = 0
     while True:
@@ -356,11 +359,13 @@ def cycle(
         while level > 0:
             level -= 1
             begin, end = first[level], first[level + 1]
+            # once visited, a correction is not enlarged: factors would multiply from level to level
+            factor = np.float32(enlarge if visits[level + 1] > 1 else 1.0)
             for i in range(begin, end):
                 x[i] += factor * x[end + parent[i]]
             _sweep(begin, end, pointer, column, value, inverse, x, b, -1)
             done[level] += 1
-            if level > 0 and done[level] < visits:
+            if level > 0 and done[level] < visits[level]:
                 break
             done[level] = 0
         if level == 0:

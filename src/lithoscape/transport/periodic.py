@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import InputError, SolveError
 from .checks import check_conductivity, check_labels, check_memory, check_spacing, count_labels
 from .conjugate import descend
-from .graph import ENLARGE, Graph, Hierarchy, cycle, hierarchy
+from .graph import Graph, Hierarchy, hierarchy
 from .pose import face_conductances, phases, transcode
 from .voxel import VoxelOptions
 from .wrapping import keep_endless
@@ -108,7 +108,7 @@ def periodic(
     if not converged:
         raise SolveError(
             f"the conductance is not certain to {options.tolerance:g} after {len(energy.alpha)} iterations",
-            field="tolerance", value=half / diagonal,
+            field="tolerance", value=half / diagonal if np.isfinite(half) else None,
             remedy="Allow more iterations (max_iterations) or a larger tolerance",
         )  # fmt: skip
     return Cell(
@@ -157,10 +157,7 @@ class _Run:
         """One multigrid cycle; r.z."""
         levels, n = self.levels, self.r.size
         levels.b[:n] = self.r
-        cycle(
-            levels.first, levels.pointer, levels.column, levels.value, levels.inverse, levels.parent,
-            levels.direct, levels.x, levels.b, ENLARGE, 2,
-        )  # fmt: skip
+        levels.cycle()
         self.z = levels.x[:n].astype(np.float64)
         self.z -= self.z.mean()
         return float(self.r @ self.z)

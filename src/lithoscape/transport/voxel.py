@@ -167,7 +167,7 @@ def effective(
     if not found.converged:
         raise SolveError(
             f"the conductance is not certain to {options.tolerance:g} after {found.iterations} iterations",
-            field="tolerance", value=found.bound / found.conductance,
+            field="tolerance", value=found.bound / found.conductance if np.isfinite(found.bound) else None,
             remedy="Allow more iterations (max_iterations) or a larger tolerance",
         )  # fmt: skip
     area = grid.shape[1] * sizes[1] * grid.shape[2] * sizes[2]
