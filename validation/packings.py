@@ -56,7 +56,8 @@ def wanted() -> list[tuple[str, str]]:
     ]
     mixed = [("bimodal_d8_d12", variant(way, r)) for r in ("", "5C", "1C") for way in ("", "layered")]
     turned = [("graded_reversed", variant(way, r)) for r in ("", "2C", "1C") for way in ("", "reversed")]
-    return [*packings, *mixed, *turned]
+    tomogram = [("nmc532_tomography", "base"), ("nmc532_tomography", "3C")]
+    return [*packings, *mixed, *turned, *tomogram]
 
 
 def record_of(runs: Path, name: str, which: str) -> xr.Dataset | None:
@@ -144,18 +145,37 @@ def fronts(runs: Path) -> None:
             print(f"{name} {way or 'high porosity'}, 3C, next to the separator: {turning_points(record)}")
 
 
-def pairs(
-    runs: Path, name: str, ways: tuple[str, str], rates: tuple[str, ...], words: tuple[str, str]
-) -> None:
-    """Rated capacities of an electrode and its other form."""
-    print(f"{name}: rate | " + " [mAh/cm2] | ".join(words) + " [mAh/cm2]")
+def capacity(record: xr.Dataset | None) -> str:
+    """What a discharge gave [mAh/cm2]."""
+    return "-" if record is None else f"{float(record['Discharge capacity [A.h.m-2]'].values[-1]) / 10:.3f}"
+
+
+def rated(runs: Path, title: str, rates: tuple[str, ...], columns: dict[str, tuple[str, str]]) -> None:
+    """Capacities to the cut-off of several electrodes, ``columns`` name -> (scenario, its way), by rate."""
+    print(f"{title}, capacity [mAh/cm2] at " + " | ".join(["rate", *columns]))
     for rate in rates:
         suffix = "" if rate == "3C" else rate
-        found = [record_of(runs, name, variant(way, suffix)) for way in ways]
-        cells = [
-            "-" if r is None else f"{r['Discharge capacity [A.h.m-2]'].values[-1] / 10:.3f}" for r in found
-        ]
-        print(" | ".join([rate, *cells]))
+        found = [record_of(runs, name, variant(way, suffix)) for name, way in columns.values()]
+        print(" | ".join([rate, *(capacity(r) for r in found)]))
+
+
+def tomography(runs: Path) -> None:
+    """The electrode of the tomogram at 1C (its base) and 3C."""
+    print("nmc532_tomography: rate | capacity [mAh/cm2] | mean SoL at the end | lowest, highest c_e [mol/m3]")
+    for rate, which in {"1C": "base", "3C": "3C"}.items():
+        record = record_of(runs, "nmc532_tomography", which)
+        if record is not None:
+            salt = [record[f"{w} electrolyte concentration [mol.m-3]"].values for w in ("Minimum", "Maximum")]
+            mean = float(record["Mean state of lithiation"].values[-1])
+            ends = f"{salt[0].min():.0f}, {salt[1].max():.0f}"
+            print(" | ".join([rate, capacity(record), f"{mean:.3f}", ends]))
+
+
+MIXING = {
+    "8 um alone": ("packing_d8", "low_porosity"), "12 um alone": ("packing_d12", "low_porosity"),
+    "mixed": ("bimodal_d8_d12", ""), "30 um of 8 um over 12 um": ("bimodal_d8_d12", "layered"),
+}  # fmt: skip
+TURNING = {"dense at the collector": ("graded_reversed", ""), "turned round": ("graded_reversed", "reversed")}
 
 
 def main() -> None:
@@ -171,16 +191,9 @@ def main() -> None:
             run_scenario(load_scenario(SCENARIOS / f"{name}.yaml", which), given.runs / f"{name}-{which}")
     packings(given.runs)
     fronts(given.runs)
-    pairs(
-        given.runs, "bimodal_d8_d12", ("", "layered"), ("1C", "3C", "5C"), ("mixed", "30 um of 8 um on 12 um")
-    )
-    pairs(
-        given.runs,
-        "graded_reversed",
-        ("", "reversed"),
-        ("1C", "2C", "3C"),
-        ("open at the separator", "dense there"),
-    )
+    rated(given.runs, "two sizes, low porosity", ("1C", "3C", "5C"), MIXING)
+    rated(given.runs, "gradient", ("1C", "2C", "3C"), TURNING)
+    tomography(given.runs)
 
 
 if __name__ == "__main__":

@@ -221,6 +221,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_meshed(changes: dict[st
 
 def test_a_film_without_its_program_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(InputError, match=r"output\.animation: ffmpeg, which writes MP4, is not there"):
         prepare(small(output__animation="mp4"))
 
