@@ -16,6 +16,11 @@ from .runs import Changes, Variant
 
 SCENARIOS, MEASURED = (".yaml", ".yml"), (".dta", ".mpt", ".z")
 STATES = ("start", "end")
+DEVIATION = "Largest deviation of the transmission line"
+_NO_LINE = (
+    "this electrode is no uniform transmission line at these frequencies, its ionic resistance a rough one. "
+    "Choose frequencies around the bend, or a larger electrode"
+)
 
 
 @app.command(
@@ -150,6 +155,8 @@ def _report(console: Any, found: list[_Found], folder: Path, circuit: str | None
         console.print(_table(f.label, f.spectrum))
         for key, value in f.facts.items():
             console.print(escape(f"{key}: {value:.5g}"))
+        if f.facts.get(DEVIATION, 0.0) > 0.05:
+            console.print(f"[yellow]note:[/yellow] {_NO_LINE}")
     for label, s, result in fits:
         console.print(_fit_table(label, s, result))
     console.print("files: " + ", ".join(escape(str(f)) for f in files))

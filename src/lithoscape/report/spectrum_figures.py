@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Labelled = Sequence[tuple[str, Spectrum]]
+FAINT = "#9fbfe3"
+"""Colour of the first of many spectra, a wide line under the others."""
 COLOURS = ("#1f5fa8", "#c8641b", "#2b9348", "#6a3d9a", "#e0479e", "#5b5b5b", "#a67c00", "#008b8b")
 UNITS = {"ohm.m2": ("Ω cm²", 1e4), "ohm": ("Ω", 1.0), "1": ("", 1.0)}
 """Unit of a spectrum -> what is drawn, and the factor to it."""
@@ -40,7 +42,7 @@ def nyquist(spectra: Labelled, fitted: Labelled = ()) -> Figure:
     axis = figure.subplots()
     taken: list[np.ndarray] = []
     for k, (label, s) in enumerate(spectra):
-        z, colour = factor * s.impedance, COLOURS[k % len(COLOURS)]
+        z, colour = factor * s.impedance, _colour(k, len(spectra))
         if fitted:
             axis.plot(z.real, -z.imag, "o", color=colour, ms=4, mfc="none", label=label)
             continue
@@ -58,6 +60,11 @@ def nyquist(spectra: Labelled, fitted: Labelled = ()) -> Figure:
     axis.set_ylabel(f"{MINUS}Im Z ({unit})" if unit else f"{MINUS}Im Z")
     _finish(figure, axis)
     return figure
+
+
+def _colour(k: int, count: int) -> str:
+    """Colours in turn; the first of many is faint."""
+    return FAINT if count > 2 and k == 0 else COLOURS[k % len(COLOURS)]
 
 
 def _line_width(k: int, count: int) -> float:
@@ -88,7 +95,7 @@ def bode(spectra: Labelled, fitted: Labelled = ()) -> Figure:
     upper, lower = figure.subplots(2, 1, sharex=True)
     unit, factor = _unit(spectra)
     styles = [
-        (label, s, COLOURS[k % len(COLOURS)], bool(fitted), _line_width(k, len(spectra)))
+        (label, s, _colour(k, len(spectra)), bool(fitted), _line_width(k, len(spectra)))
         for k, (label, s) in enumerate(spectra)
     ]
     styles += [(label, s, "0.1", False, 1.2) for label, s in fitted]

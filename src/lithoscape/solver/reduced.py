@@ -25,7 +25,7 @@ SMALL = 3000
 _MOST = 60
 _AGREEING = 2
 """Solves in a row that the projection must have foreseen to within the tolerance."""
-_CANDIDATES = 80
+_CANDIDATES = 32
 """Frequencies at most that are looked at for the next solve."""
 
 
