@@ -26,6 +26,13 @@ def test_powers_are_extrapolated_exactly(order: float, sizes: tuple[float, ...])
         assert richardson(sizes, values).limit == pytest.approx(0.7, rel=1e-9)
 
 
+def test_finer_sizes_weigh_more() -> None:
+    h = np.array([4.0, 3.0, 2.0, 1.0])
+    v = 1 + 0.1 * h + 0.03 * h**2
+    _, limit = np.polyfit(h, v, 1, w=1 / h**2)
+    assert richardson(h, v, 1.0).limit == pytest.approx(limit, rel=1e-12)
+
+
 def test_scatter_shows_in_the_estimate() -> None:
     rng, sizes, held = np.random.default_rng(1), np.array([1.0, 0.7, 0.5, 0.35, 0.25]), 0
     for _ in range(200):

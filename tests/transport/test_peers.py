@@ -123,12 +123,14 @@ def test_a_missing_peer_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> N
         ("voxel", {"boundary": "edge"}, "face or node"),
         ("porespy", {"conductivity": {0: 1.0, 1: 2.0}}, "one conducting phase"),
         ("taufactor", {"spacing": (1.0, 1.0, 2.0)}, "cubic"),
-        ("taufactor", {"labels": np.ones((5, 5, 5), np.uint8)}, "reaches"),
-        ("taufactor", {"labels": np.zeros((5, 5), np.uint8)}, "three axes"),
+        ("taufactor", {"labels": np.eye(5, dtype=np.uint8)[:, :, None] * np.ones(5, np.uint8)}, "reaches"),
+        ("taufactor", {"conductivity": {0: 1.0}}, "no conductivity"),
+        ("fem", {"conductivity": {0: 1.0}}, "no conductivity"),
+        ("taufactor", {"labels": np.ones((5, 5), np.uint8)}, "three axes"),
     ],
 )
 def test_what_an_engine_cannot_do(engine, options, word, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "installed", lambda name: True)
-    given = {"labels": medium(), "conductivity": PORES, **options}
+    given = {"labels": medium(), "conductivity": {0: 0.0, 1: 1.0}, **options}
     with pytest.raises(InputError, match=word):
         effective_by(engine, given.pop("labels"), given.pop("conductivity"), **given)

@@ -84,6 +84,13 @@ def test_resistances_in_place_add_up() -> None:
         assert series == pytest.approx(found.efficiency, rel=1e-9)
 
 
+@pytest.mark.parametrize("boundary", ["face", "node"])
+def test_an_open_block_is_open_in_every_slab(boundary: str) -> None:
+    volume = image(np.zeros((12, 4, 4)))
+    profile = by_depth(volume, solved(volume, PORES | {2: 0.0}, 0, boundary), 3)
+    assert profile["Transport efficiency"].values == pytest.approx(np.ones(3), rel=1e-6)
+
+
 def test_layers_get_their_own_transport() -> None:
     """Straight channels, fewer from layer to layer: in place and alone are the same, tau is 1."""
     labels = np.ones((12, 6, 6))

@@ -65,9 +65,10 @@ def test_the_needed_size_is_that_of_the_law() -> None:
     assert float(found["Needed volume"]) == pytest.approx(edge**2 * 4 * UM)
     assert bool(found["Extrapolated"])
     assert not bool(study(3, half_width=0.7)["Extrapolated"])
-    alpha = float(found["Exponent"])
-    double = float(study(3, half_width=0.1)["Needed volume"])
+    alpha, other = float(found["Exponent"]), study(3, half_width=0.1)
+    double = float(other["Needed volume"])
     assert float(found["Needed volume"]) / double == pytest.approx(2 ** (2 / alpha))
+    assert double == pytest.approx(float(other["Needed edge"]) ** 2 * 4 * UM)
 
 
 def test_blocked_parts_count_as_nothing() -> None:

@@ -25,6 +25,7 @@ from ..errors import InputError
 from ..mesh.domain import Domain
 from ..mesh.parts import Part, part
 from ..solver.conduction import conduct
+from .checks import check_conductivity, check_labels, count_labels
 from .voxel import Transport
 
 
@@ -309,6 +310,7 @@ def effective_of_image(
         As :func:`effective_on_mesh`; an image that cannot be meshed.
     """
     began = time.perf_counter()
+    values = check_conductivity(count_labels(check_labels(labels, axis, 2)), conductivity)
     from ..image import Grid, Volume
     from ..mesh.build import domain
     from ..mesh.mesher import MeshOptions, mesh_volume
@@ -318,7 +320,7 @@ def effective_of_image(
     edges = tuple(shrink * h for h in spacing)
     names = {f"label {label}": int(label) for label in np.unique(labels)}
     volume = Volume(labels, Grid(np.shape(labels), edges), names)  # type: ignore[arg-type]
-    given = {name: float(conductivity.get(label, 0.0)) for name, label in names.items()}
+    given = {name: values[label] for name, label in names.items()}
     mesh = mesh_volume(volume, options=MeshOptions(size=size * max(edges))) if comm.rank == 0 else None
     options = FemOptions(degree, float(np.sqrt(tolerance) / 10))
     found = effective_on_mesh(domain(mesh, comm), given, axis, options=options)

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError, SolveError, nearest
+from .checks import check_conductivity, count_labels
 from .percolation import percolating
 from .voxel import Transport, VoxelOptions, effective
 
@@ -213,7 +214,7 @@ def _one_phase(
 ) -> tuple[np.ndarray, float]:
     """Mask of the conducting phase and its conductivity."""
     given = np.asarray(labels)
-    values = {float(value) for value in conductivity.values() if value > 0}
+    values = set(check_conductivity(count_labels(given), conductivity).values()) - {0.0}
     if len(values) != 1:
         raise InputError(
             f"the engine {engine} solves one conducting phase", field="conductivity",
