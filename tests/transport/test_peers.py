@@ -126,6 +126,7 @@ def test_a_missing_peer_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> N
         ("taufactor", {"labels": np.eye(5, dtype=np.uint8)[:, :, None] * np.ones(5, np.uint8)}, "reaches"),
         ("taufactor", {"conductivity": {0: 1.0}}, "no conductivity"),
         ("fem", {"conductivity": {0: 1.0}}, "no conductivity"),
+        ("fem", {"labels": np.ones((5, 1, 5), np.uint8)}, "engine voxel"),
         ("taufactor", {"labels": np.ones((5, 5), np.uint8)}, "three axes"),
     ],
 )

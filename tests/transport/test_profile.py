@@ -118,6 +118,12 @@ def test_a_layer_alone_resists_less_than_in_place(conductivity) -> None:
     assert (in_place.values < cut.values).all()
 
 
+def test_one_layer_cannot_be_solved_along_its_thickness() -> None:
+    cut = alone(image(graded()), THREE, {"thin": (0.0, 1.5 * UM)})["Transport efficiency"].values[0]
+    assert np.isnan(cut[0])
+    assert (cut[1:] > 0).all()
+
+
 def test_heights_count_from_the_collector() -> None:
     labels = graded()
     up = by_depth(image(labels), solved(image(labels), THREE), 5)

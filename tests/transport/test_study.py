@@ -102,6 +102,17 @@ def test_a_blocked_direction_stands_beside_the_others() -> None:
         found(image(labels), directions="1")
 
 
+def test_a_single_page() -> None:
+    labels = np.zeros((1, 12, 10))
+    labels[:, 4:8, 3:] = 1
+    done = found(image(labels, through=1), directions="through", slabs=3)
+    share = float(done.profile["Share of the resistance"][1])
+    assert share > 1 / 3
+    assert done.row(1)["tau"] > 1
+    with pytest.raises(InputError, match="thin"):
+        found(image(labels, through=1), directions="all")
+
+
 @pytest.mark.parametrize("engine", ["voxel", "fem"])
 def test_engines(engine: str) -> None:
     done = found(image(np.repeat([0, 1], 6)[None, :, None] * np.ones((10, 1, 12))), engine=engine)

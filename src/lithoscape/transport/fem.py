@@ -311,6 +311,11 @@ def effective_of_image(
     """
     began = time.perf_counter()
     values = check_conductivity(count_labels(check_labels(labels, axis, 2)), conductivity)
+    if min(np.shape(labels)) < 2 or np.ndim(labels) < 3:
+        raise InputError(
+            "an image of several voxels along three axes is needed for elements", field="labels",
+            value=np.shape(labels), remedy="Choose the engine voxel",
+        )  # fmt: skip
     from ..image import Grid, Volume
     from ..mesh.build import domain
     from ..mesh.mesher import MeshOptions, mesh_volume

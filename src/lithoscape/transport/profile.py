@@ -205,7 +205,7 @@ def alone(
     -------
     xr.Dataset
         :data:`QUANTITIES` but for the share of the resistance, against ``region`` and ``axis``. Where nothing
-        gets through, efficiency is 0 and tortuosity infinite.
+        gets through, efficiency is 0 and tortuosity infinite; where a region is one layer thick, nan.
 
     Raises
     ------
@@ -272,6 +272,9 @@ def _alone(
     volume: Volume, box: Box, conductivity: Mapping[int, float], axis: int, options: VoxelOptions | None
 ) -> tuple[float, ...]:
     labels = volume.labels[box]
+    thinnest = 3 if options is not None and options.boundary == "node" else 2
+    if labels.shape[axis] < thinnest:
+        return (np.nan,) * 5
     conducting = np.isin(labels, [k for k, v in conductivity.items() if v > 0])
     porosity = float(conducting.mean())
     open_ = float(percolating(conducting, axis, trim=False).mean())
