@@ -155,8 +155,8 @@ def effective(
     inner = 0 if options.boundary == "face" else 1
     given = check_labels(labels, axis, 2 + inner)
     spacing = check_spacing(spacing, given.ndim)
-    counts = count_labels(given)
-    values = check_conductivity(counts, conductivity)
+    check_memory(given.size, "single")
+    values = check_conductivity(count_labels(given), conductivity)
     check_memory(given.size, memory_kind(values.values(), options.tolerance))
     # A plane image gets its third axis in the middle: rows along the last axis are to be long.
     order = (axis, *(a for a in (0, 1, 2) if a != axis)) if given.ndim == 3 else (axis, 2, 1 - axis)
