@@ -7,8 +7,6 @@ parts are counted as bits.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
 
