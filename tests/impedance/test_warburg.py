@@ -53,7 +53,7 @@ def film(cells: int, degree: int, held: bool) -> Problem:
 def test_finite_length_warburg(held: bool, closed: Callable[..., np.ndarray], imposed: str) -> None:
     found = spectrum(film(16, 4, held), FREQUENCIES, current_density=0.0, imposed=imposed)
     exact = 1 / CONDUCTANCE + closed(found.omega, LENGTH / D, TAU)
-    assert np.abs(found.impedance / exact - 1).max() < 1e-6
+    assert np.abs(found.impedance / exact - 1).max() < 1e-7
 
 
 @pytest.mark.parametrize(("held", "closed"), [(True, film_held), (False, film_closed)])
