@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from voxel_reference import direct_periodic
 
 from lithoscape.errors import InputError
 from lithoscape.transport import VoxelOptions, periodic
@@ -63,3 +64,18 @@ def test_the_tensor_is_symmetric() -> None:
     tensor = np.array([periodic(labels, {0: 1.0, 1: 0.05}, k, options=TIGHT).column for k in range(3)])
     np.testing.assert_allclose(tensor, tensor.T, atol=2e-6)
     assert abs(tensor[0, 1]) > 1e-3
+
+
+def test_what_goes_on_for_ever_is_what_carries_a_flux() -> None:
+    rng = np.random.default_rng(12)
+    conducts = []
+    for n in range(150):
+        labels = (rng.random((4, 5, 3)) > rng.uniform(0.25, 0.5)).astype(np.uint8)
+        expected = direct_periodic(labels, {0: 1.0, 1: 0.0}, n % 3)[n % 3] > 1e-9
+        conducts.append(expected)
+        if expected:
+            assert periodic(labels, {0: 1.0, 1: 0.0}, n % 3).column[n % 3] > 1e-9
+        else:
+            with pytest.raises(InputError):
+                periodic(labels, {0: 1.0, 1: 0.0}, n % 3)
+    assert 20 < sum(conducts) < 130
