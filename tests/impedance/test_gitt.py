@@ -82,7 +82,7 @@ def made(diffusivity: float, change: float = -0.01, tau: float = 100.0, drift: f
 
 def test_the_formula_inverts_its_own_assumptions() -> None:
     (found,) = titrations(made(3e-15), RADIUS)
-    assert found.diffusivity == pytest.approx(3e-15, rel=1e-3)
+    assert found.diffusivity == pytest.approx(3e-15, rel=1e-3, abs=0)
     assert (found.voltage, found.change, found.pulse) == pytest.approx((4.0, -0.01, 100.0))
     assert found.curvature < 1e-3
     assert found.doubtful == "the pulse is longer than diffusion takes to feel the sphere's curvature"
