@@ -1,4 +1,4 @@
-"""Verb impedance: spectra of scenarios and of measured files, with fits."""
+"""Verb impedance: spectra of scenarios, of measured files with fits, and of images."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ import typer
 from ..errors import InputError, nearest
 from .app import Json, Quiet, app
 from .console import escape, progress_line, terminal
+from .diffusion import (
+    AskedOfImage,
+    Diffusivity,
+    Direction,
+    Inlet,
+    Outlet,
+    Phase,
+    Regions,
+    diffusion,
+    is_image,
+)
+from .images import Collector, Crop, Dataset, Through, VoxelSize
 from .runs import Changes, Variant
 
 SCENARIOS, MEASURED = (".yaml", ".yml"), (".dta", ".mpt", ".z")
@@ -29,7 +41,10 @@ _NO_LINE = (
 )
 def impedance(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="Scenario (.yaml) or measured spectrum (.DTA, .mpt, .z).")
+        Path,
+        typer.Argument(
+            metavar="SOURCE", help="Scenario (.yaml), measured spectrum (.DTA, .mpt, .z) or image."
+        ),
     ],
     variant: Variant = None,
     changes: Changes = None,
@@ -50,11 +65,25 @@ def impedance(
         str | None, typer.Option(help="Circuit to fit: randles, line, or R0-p(R1,C1)-Wo1.")
     ] = None,
     sweep: Annotated[int | None, typer.Option(help="Which sweep of a measured file, from 1.")] = None,
+    phase: Phase = None,
+    direction: Direction = "through",
+    outlet: Outlet = "absorbing",
+    inlet: Inlet = "separator",
+    regions: Regions = None,
+    diffusivity: Diffusivity = 3e-10,
+    voxel_um: VoxelSize = None,
+    through: Through = None,
+    collector: Collector = None,
+    crop: Crop = None,
+    dataset: Dataset = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default impedance/NAME.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Impedance spectrum: Nyquist and Bode plots, a table, data as netCDF; fits of circuits."""
+    """Impedance spectrum: Nyquist and Bode plots, a table, data as netCDF; fits of circuits.
+
+    Of an image the diffusion impedance of a phase, voxel by voxel.
+    """
     console = terminal(quiet or as_json)
     kind = source.suffix.lower()
     if kind in SCENARIOS:
@@ -63,10 +92,15 @@ def impedance(
             found, name = _of_scenario(source, asked, progress)
     elif kind in MEASURED:
         found, name = _of_file(source, sweep), source.stem
+    elif is_image(source):
+        image = AskedOfImage(
+            phase, direction, outlet, inlet, regions, diffusivity, voxel_um, through, collector, crop, dataset
+        )
+        return diffusion(source, image, console, out, as_json)
     else:
         raise InputError(
             "no impedance is known of such a file", field="source", value=str(source),
-            remedy="Give a scenario (.yaml) or a measured spectrum (.DTA, .mpt, .z)",
+            remedy="Give a scenario (.yaml), a measured spectrum (.DTA, .mpt, .z) or an image",
         )  # fmt: skip
     _report(console, found, out or Path("impedance") / name, fit, as_json)
 

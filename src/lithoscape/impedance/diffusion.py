@@ -55,6 +55,10 @@ class DiffusionLengthWarning(UserWarning):
     """Concentrations vary over lengths that voxels do not resolve."""
 
 
+class Blocked(InputError):
+    """The phase does not get to where it has to."""
+
+
 @dataclass(frozen=True)
 class DiffusionOptions:
     """How to solve.
@@ -218,10 +222,11 @@ def diffusion_impedance(
 
     Raises
     ------
+    Blocked
+        The phase does not touch the inlet or (absorbing) does not connect it with the outlet.
     InputError
-        A phase that does not occur, does not touch the inlet or (absorbing) does not connect it with the
-        outlet; diffusivity or frequencies that are not positive; an image of a single layer or too large for
-        the memory; a box outside the image; no such axis, outlet or inlet.
+        A phase that does not occur, diffusivity or frequencies that are not positive, an image of a single
+        layer or too large for the memory, a box outside the image, no such axis, outlet or inlet.
     SolveError
         The tolerance was not met.
     """
@@ -374,11 +379,11 @@ def _pose(
     return Conduction(code, face, first, last), conducting
 
 
-def _blocked(reach: int, layers: int, told: str, axis: int, inlet: str) -> InputError:
+def _blocked(reach: int, layers: int, told: str, axis: int, inlet: str) -> Blocked:
     how = f"from the {inlet} end it gets to layer {reach} of {layers} ({reach / layers:.0%})"
     if not reach:
         how = f"it does not touch the {inlet} end"
-    return InputError(
+    return Blocked(
         f"{told} does not connect inlet and outlet along axis {axis} (over faces of voxels): {how}",
         field="labels",
         remedy="Check phase, axis and segmentation"
