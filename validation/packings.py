@@ -117,6 +117,9 @@ def packings(runs: Path) -> None:
                 if record is None:
                     continue
                 there = at_moment(record, 0.6)
+                if record["Discharge capacity [A.h.m-2]"].values[-1] < 0.6 * NOMINAL * 0.99:
+                    print(f"{size} | {porosity} | {rate} | {capacity(record)} | ended before 60 %")
+                    continue
                 theirs = THEIRS.get((size, porosity), "-")
                 spread = by_thirds(there["Spread within particle"].values, record)
                 depth = 100 * attribute(record, "solid_limited_depth", "60 % DoD")
