@@ -19,7 +19,7 @@ def blocks(language: str) -> list[str]:
 def test_the_page_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    assert len(blocks("python")) == 3
+    assert len(blocks("python")) == 4
     for block in blocks("python"):
         exec(compile(block, PAGE.name, "exec"), names)
     assert names["pores"].tortuosity == pytest.approx(1.738, rel=5e-3)

@@ -13,6 +13,8 @@ from .blocking import PoreTransport, blocking_cell, blocking_spectrum, pore_tran
 from .circuit import CIRCUITS, Circuit, CircuitFit, fit, parse_circuit
 from .consistency import KramersKronig, kramers_kronig
 from .contributions import contributions
+from .diffusion import DiffusionOptions, DiffusionSpectrum, diffusion_impedance
+from .diffusion_study import DiffusionStudy, diffusion_study
 from .files import read_spectrum
 from .gitt import Titration, gitt_protocol, titrations
 from .line import LineFit, blocking_interface, de_levie, fit_line, ladder, two_rails
@@ -25,6 +27,9 @@ __all__ = [
     "PROCESSES",
     "Circuit",
     "CircuitFit",
+    "DiffusionOptions",
+    "DiffusionSpectrum",
+    "DiffusionStudy",
     "KramersKronig",
     "LineFit",
     "PoreTransport",
@@ -36,6 +41,8 @@ __all__ = [
     "blocking_spectrum",
     "contributions",
     "de_levie",
+    "diffusion_impedance",
+    "diffusion_study",
     "fit",
     "fit_line",
     "gitt_protocol",

@@ -77,7 +77,7 @@ class ShiftedGrid:
         )
         self.weights, self.occupied = _weights(problem, layout, dtype)
         self.shifts = tuple(tuple(int(v) for v in layout.shifts(colour)) for colour in (0, 1))
-        self.diagonal = tuple(self._around(colour, self.occupied[1 - colour]) for colour in (0, 1))
+        self.diagonal = tuple(self.around(colour, self.occupied[1 - colour]) for colour in (0, 1))
         stored = self._stored()
         for conductance, layer in ((problem.first, 0), (problem.last, layout.shape[0] - 1)):
             _add_layer(conductance.astype(dtype), self.origin(layer), layout.strides[1], *self.diagonal)
@@ -89,10 +89,8 @@ class ShiftedGrid:
         """A vector of one colour."""
         return np.zeros(self.layout.half, dtype=self.occupied[0].dtype)
 
-    def solve(
-        self, sigma: float, right: Pair, enough: Callable[[float, float], bool], most: int
-    ) -> Solution | None:
-        """Solve (K + sigma) x = f until energy and bound are enough; None if not in ``most`` steps."""
+    def at(self, sigma: float) -> Shifted:
+        """The system at a sigma."""
         diagonal = tuple(
             d + o.dtype.type(sigma) * o for d, o in zip(self.diagonal, self.occupied, strict=True)
         )
@@ -101,27 +99,7 @@ class ShiftedGrid:
             for d, o in zip(diagonal, self.occupied, strict=True)
         )
         grid = TwoColour(self.layout, self.weights, diagonal[0], inverse, self._members, self._member)
-        follows = inverse[1] * right[1]
-        start = right[0] + self._around(0, follows)
-        run = _Run(grid, self._levels.at(sigma), start)
-        # the odd voxels alone, the even ones at zero
-        alone = float(dot(right[1], follows))
-        energy = Energy()
-        energy.rz.append(run.precondition())
-        beta = 0.0
-        while not enough(
-            alone + sum(a * b for a, b in zip(energy.alpha, energy.rz, strict=False)), energy.bound
-        ):
-            if len(energy.alpha) >= most or not 0 < energy.rz[-1] < np.inf:
-                return None
-            alpha = energy.rz[-1] / run.step(beta)
-            run.advance(alpha)
-            energy.alpha.append(alpha)
-            energy.rz.append(run.precondition())
-            beta = energy.rz[-1] / energy.rz[-2]
-        gained = alone + sum(a * b for a, b in zip(energy.alpha, energy.rz, strict=False))
-        odd = follows + inverse[1] * self._around(1, run.v.x)
-        return Solution((run.v.x, odd), gained, energy.bound, len(energy.alpha))
+        return Shifted(self, grid, self._levels.at(sigma))
 
     def layer(self, x: Pair, layer: int) -> np.ndarray:
         """A vector in a layer of voxels (float64, two axes)."""
@@ -134,7 +112,7 @@ class ShiftedGrid:
         """Place of the first voxel of a layer."""
         return self.layout.origin + layer * self.layout.strides[0]
 
-    def _around(self, colour: int, other: np.ndarray) -> np.ndarray:
+    def around(self, colour: int, other: np.ndarray) -> np.ndarray:
         """Conductances times the other colour, summed over neighbours."""
         out = self.zeros()
         sum_around(
@@ -147,9 +125,58 @@ class ShiftedGrid:
         shares = np.divide(
             1.0, self.diagonal[1], out=self.zeros(), where=(self.occupied[1] > 0) & (self.diagonal[1] > 0)
         )
-        stored = self.occupied[0] + self._around(0, shares)
+        stored = self.occupied[0] + self.around(0, shares)
         sums = np.concatenate([[0.0], np.cumsum(stored[self._member], dtype=np.float64)])
         return sums[self._members[1:]] - sums[self._members[:-1]]
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """A grid at one sigma: K + sigma.
+
+    Attributes
+    ----------
+    whole:
+        The grid.
+    grid, levels:
+        The loops over its voxels and its networks of aggregates, with the diagonals of this sigma.
+    """
+
+    whole: ShiftedGrid
+    grid: TwoColour
+    levels: Hierarchy
+
+    def solve(self, right: Pair, enough: Callable[[float, float], bool], most: int) -> Solution | None:
+        """Solve (K + sigma) x = f until energy and bound are enough; None if not in ``most`` steps."""
+        run, follows = self._start(right)
+        gained = float(dot(right[1], follows))  # the odd voxels alone, the even ones at zero
+        energy = Energy()
+        energy.rz.append(run.precondition())
+        beta = 0.0
+        while not enough(gained, energy.bound):
+            if len(energy.alpha) >= most or not 0 < energy.rz[-1] < np.inf:
+                return None
+            alpha = energy.rz[-1] / run.step(beta)
+            gained += alpha * energy.rz[-1]
+            run.advance(alpha)
+            energy.alpha.append(alpha)
+            energy.rz.append(run.precondition())
+            beta = energy.rz[-1] / energy.rz[-2]
+        return Solution(self._both(run.v.x, follows), gained, energy.bound, len(energy.alpha))
+
+    def cycle(self, right: Pair) -> Pair:
+        """One multigrid cycle, exact for the odd voxels: symmetric, for other Krylov methods."""
+        run, follows = self._start(right)
+        run.precondition()
+        return self._both(run.v.t, follows)
+
+    def _start(self, right: Pair) -> tuple[_Run, np.ndarray]:
+        """The system of the even voxels, and the odd ones that follow with those at zero."""
+        follows = self.grid.inverse[1] * right[1]
+        return _Run(self.grid, self.levels, right[0] + self.whole.around(0, follows)), follows
+
+    def _both(self, even: np.ndarray, follows: np.ndarray) -> Pair:
+        return even, follows + self.grid.inverse[1] * self.whole.around(1, even)
 
 
 class _Levels:
