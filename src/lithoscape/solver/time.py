@@ -223,15 +223,14 @@ class Stepper:
         """Consistent potentials and fluxes for the present concentrations.
 
         A vanishing Euler step moves only what has no inertia; concentrations
-        are put back afterwards, exactly. Potentials are not, double layers or none:
-        where no current crosses a layer they jump with the current.
+        are put back afterwards, exactly.
         """
         now = history.now
         attempt = self.attempt(history.restarted(), self.options.smallest)
         if attempt.state is None:
             raise ArithmeticError(attempt.newton.reason)
         fields = [
-            old if u.differential and u.unit != "V" else new
+            old if u.differential else new
             for u, old, new in zip(
                 self.system.problem.unknowns, now.fields, attempt.state.fields, strict=True
             )
