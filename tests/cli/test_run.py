@@ -216,11 +216,11 @@ def failing(monkeypatch: pytest.MonkeyPatch, good: int) -> None:
     """Newton's method converges ``good`` times and never again."""
     solve, calls = Newton.solve, []
 
-    def tried(self, rate, history):
+    def tried(self, rate, history, **how):
         calls.append(rate)
         if len(calls) > good:
             return NewtonResult(False, 25, "no convergence in 25 iterations")
-        return solve(self, rate, history)
+        return solve(self, rate, history, **how)
 
     monkeypatch.setattr(Newton, "solve", tried)
 
