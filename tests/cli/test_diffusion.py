@@ -44,6 +44,32 @@ def test_an_image_gives_a_table_and_a_picture(command, electrode: Path) -> None:
     assert command("impedance", electrode, *QUICK, "-q").out == ""
 
 
+def test_frequencies_may_be_chosen(command, electrode: Path) -> None:
+    ends = ("--from", "1 mHz", "--to", "1 Hz", "--per-decade", "2")
+    done = command("impedance", electrode, *QUICK, *ends, "--json", "--out", "x")
+    told = json.loads(done.out)
+    assert sorted(told["spectra"][0]["frequency_Hz"]) == pytest.approx(np.logspace(-3, 0, 7))
+    (note,) = told["notes"]  # sqrt(2e-10 / 2 pi) is 5.6 um, and three voxels are 6 um
+    assert "at 1 Hz the diffusion length is 2.8 voxels" in note
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "option"),
+    [
+        ("electrode.tif", ("--fit", "randles"), "--fit"),
+        ("electrode.tif", ("--at", "end"), "--at"),
+        ("electrode.tif", ("--set", "a=1"), "--set"),
+        ("cell.yaml", ("--phase", "pore"), "--phase"),
+        ("cell.yaml", ("--sweep", "2"), "--sweep"),
+        ("cell.DTA", ("--from", "1 Hz"), "--from"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(command, electrode, name, words, option) -> None:
+    done = command("impedance", electrode.parent / name, *words)
+    assert done.code == 2
+    assert f"error: {option}: this means nothing for the impedance of this" in done.err
+
+
 def test_all_directions_by_region_for_machines(command, electrode: Path) -> None:
     done = command(
         "impedance", electrode, *QUICK, "--direction", "all", "--regions", "2", "--json", "--out", "x"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +47,8 @@ class AskedOfImage:
     collector: str | None
     crop: str | None
     dataset: str | None
+    frequencies: Any = None
+    """[Hz]; None: the usual ones of the image."""
 
 
 def is_image(source: Path) -> bool:
@@ -66,18 +71,42 @@ def diffusion(source: Path, asked: AskedOfImage, console: Any, out: Path | None,
     )  # fmt: skip
     shape = " × ".join(map(str, volume.grid.shape))
     console.print(f"[bold]{escape(str(source))}[/bold]\n{shape} voxels, {escape(' + '.join(conductors))}")
-    with progress_line(console) as progress:
+    with progress_line(console) as progress, _notes() as notes:
         found = diffusion_study(
             volume, conductors, directions=asked.direction, regions=asked.regions, outlet=asked.outlet,
-            inlet=asked.inlet, diffusivity=asked.diffusivity, progress=progress,
+            inlet=asked.inlet, diffusivity=asked.diffusivity, frequencies=asked.frequencies,
+            progress=progress,
         )  # fmt: skip
     files = write_diffusion(found, out or Path("impedance") / source.name.split(".")[0])
     if as_json:
         blocked = [{"region": r, "axis": a, "why": why} for (r, a), why in found.blocked.items()]
-        told = {"files": [str(file) for file in files], "spectra": found.plain(), "blocked": blocked}
+        told = {
+            "files": [str(f) for f in files],
+            "spectra": found.plain(),
+            "blocked": blocked,
+            "notes": notes,
+        }
         print(json.dumps(told))
         return
     console.print(diffusion_table(found))
     for (region, axis), why in found.blocked.items():
         console.print(f"[yellow]note:[/yellow] {escape(f'{region}, axis {axis}: {why}')}")
+    for note in notes:
+        console.print(f"[yellow]note:[/yellow] {escape(note)}")
     console.print("files: " + ", ".join(escape(str(file)) for file in files))
+
+
+@contextmanager
+def _notes() -> Iterator[list[str]]:
+    """What is said of frequencies that voxels do not resolve, each once; other warnings go on."""
+    from ..impedance.diffusion import DiffusionLengthWarning
+
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DiffusionLengthWarning)
+        yield notes
+    for warning in said:
+        if issubclass(warning.category, DiffusionLengthWarning):
+            notes.extend({str(warning.message)} - set(notes))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

@@ -27,6 +27,17 @@ from .images import Collector, Crop, Dataset, Through, VoxelSize
 from .runs import Changes, Variant
 
 SCENARIOS, MEASURED = (".yaml", ".yml"), (".dta", ".mpt", ".z")
+OF_SCENARIO = ("variant", "changes", "at", "parts", "blocking")
+OF_IMAGE = (
+    "phase", "direction", "outlet", "inlet", "regions", "diffusivity", "voxel_um", "through", "collector",
+    "crop", "dataset",
+)  # fmt: skip
+FREQUENCIES = ("lowest", "highest", "per_decade")
+MEANT_FOR = {
+    "scenario": {*OF_SCENARIO, *FREQUENCIES, "fit"}, "measured spectrum": {"sweep", "fit"},
+    "image": {*OF_IMAGE, *FREQUENCIES},
+}  # fmt: skip
+"""What a source is -> the options that mean something for it."""
 STATES = ("start", "end")
 DEVIATION = "Largest deviation of the transmission line"
 _NO_LINE = (
@@ -40,6 +51,7 @@ _NO_LINE = (
     "--set materials.changes.positive.double_layer=0.2[/bold]"
 )
 def impedance(
+    context: typer.Context,
     source: Annotated[
         Path,
         typer.Argument(
@@ -49,7 +61,9 @@ def impedance(
     variant: Variant = None,
     changes: Changes = None,
     at: Annotated[str, typer.Option(help="start: initial state at rest; end: after the protocol.")] = "start",
-    lowest: Annotated[str, typer.Option("--from", help="Lowest frequency.")] = "10 mHz",
+    lowest: Annotated[
+        str, typer.Option("--from", help="Lowest frequency; images have a range of their own.")
+    ] = "10 mHz",
     highest: Annotated[str, typer.Option("--to", help="Highest frequency.")] = "100 kHz",
     per_decade: Annotated[float, typer.Option(help="Points per decade.")] = 10.0,
     parts: Annotated[
@@ -87,15 +101,20 @@ def impedance(
     console = terminal(quiet or as_json)
     kind = source.suffix.lower()
     if kind in SCENARIOS:
+        _check_options(context, "scenario")
         asked = _Asked(variant, changes or [], _state(at), (lowest, highest), per_decade, parts, blocking)
         with progress_line(console) as progress:
             found, name = _of_scenario(source, asked, progress)
     elif kind in MEASURED:
+        _check_options(context, "measured spectrum")
         found, name = _of_file(source, sweep), source.stem
     elif is_image(source):
+        _check_options(context, "image")
+        named = any(_given(context, name) for name in FREQUENCIES)
         image = AskedOfImage(
-            phase, direction, outlet, inlet, regions, diffusivity, voxel_um, through, collector, crop, dataset
-        )
+            phase, direction, outlet, inlet, regions, diffusivity, voxel_um, through, collector, crop,
+            dataset, _frequencies((lowest, highest), per_decade) if named else None,
+        )  # fmt: skip
         return diffusion(source, image, console, out, as_json)
     else:
         raise InputError(
@@ -127,6 +146,33 @@ class _Found:
     facts: dict[str, Any]
 
 
+def _given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _check_options(context: typer.Context, kind: str) -> None:
+    """Refuse what would be ignored."""
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        others = [other for other, names in MEANT_FOR.items() if name in names]
+        if others and kind not in others and _given(context, name):
+            raise InputError(
+                f"this means nothing for the impedance of this {kind}", field=parameter.opts[0],
+                value=context.params[name], remedy=f"Leave it out, or give a {' or a '.join(others)}",
+            )  # fmt: skip
+
+
+def _frequencies(ends: tuple[str, str], per_decade: float) -> Any:
+    """Frequencies between two ends as on the command line [Hz]."""
+    from ..protocol import FrequencyRange, parse_frequency
+    from ..spectra import log_frequencies
+
+    low, high = sorted(parse_frequency(end) for end in ends)
+    span = FrequencyRange(low, high, per_decade)
+    return log_frequencies(span.lowest, span.highest, span.per_decade)
+
+
 def _state(at: str) -> str:
     if at not in STATES:
         raise InputError("no such state", field="--at", value=at, remedy=nearest(at, list(STATES)))
@@ -135,15 +181,11 @@ def _state(at: str) -> str:
 
 def _of_scenario(source: Path, asked: _Asked, progress: Any) -> tuple[list[_Found], str]:
     """Spectra of a scenario, and a name for their folder."""
-    from ..protocol import FrequencyRange, parse_frequency
     from ..report.spectrum_figures import told
     from ..scenario import load_scenario, parse_changes
     from ..scenario.impedance import scenario_blocking, scenario_parts, scenario_spectra
-    from ..spectra import log_frequencies
 
-    ends = sorted(parse_frequency(end) for end in asked.ends)
-    span = FrequencyRange(ends[0], ends[1], asked.per_decade)
-    frequencies = log_frequencies(span.lowest, span.highest, span.per_decade)
+    frequencies = _frequencies(asked.ends, asked.per_decade)
     loaded = load_scenario(source, asked.variant, parse_changes(asked.changes))
     name = f"{loaded.name}-{loaded.variant}"
     if asked.blocking is not None:

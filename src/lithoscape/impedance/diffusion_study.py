@@ -80,10 +80,11 @@ def diffusion_study(
     outlet: str = "absorbing",
     inlet: str = "separator",
     diffusivity: float = 1.0,
+    frequencies: np.ndarray | None = None,
     options: DiffusionOptions | None = None,
     progress: Progress | None = None,
 ) -> DiffusionStudy:
-    """Diffusion impedances of an image, each over its usual frequencies.
+    """Diffusion impedances of an image.
 
     Parameters
     ----------
@@ -101,6 +102,8 @@ def diffusion_study(
         Side with the inlet along the through axis, "separator" or "collector"; it is the low end in plane.
     diffusivity:
         [m2/s].
+    frequencies:
+        [Hz], shape (n,); each spectrum has its usual ones if not given.
     options:
         Of each spectrum.
     progress:
@@ -134,7 +137,7 @@ def diffusion_study(
             continue
         try:
             found[region, axis] = diffusion_impedance(
-                volume.labels, here, axis,
+                volume.labels, here, axis, frequencies=frequencies,
                 spacing=volume.grid.voxel_size, diffusivity=diffusivity, outlet=outlet,
                 inlet="high" if high else "low", box=boxes[region], options=options,
                 name=" + ".join(conductors),
