@@ -14,7 +14,7 @@ import numpy as np
 from numba.extending import overload
 
 from ..transport.colours import Weights, around, weigh
-from ..transport.dirichlet import _add_layer
+from ..transport.dirichlet import add_layer
 from .voxel_shifted import Pair, ShiftedGrid, dot
 
 
@@ -27,7 +27,7 @@ def times(grid: ShiftedGrid, x: Pair) -> Pair:
             grid.occupied[1 - colour], grid.shifts[colour], grid.weights[colour],
         )  # fmt: skip
     for conductance, layer in ((grid.problem.first, 0), (grid.problem.last, grid.layout.shape[0] - 1)):
-        _add_layer(conductance * grid.layer(x, layer), grid.origin(layer), grid.layout.strides[1], even, odd)
+        add_layer(conductance * grid.layer(x, layer), grid.origin(layer), grid.layout.strides[1], even, odd)
     return even, odd
 
 

@@ -28,7 +28,7 @@ from ..transport.colours import (
     sum_around,
 )
 from ..transport.conjugate import Energy
-from ..transport.dirichlet import ENLARGE_FIRST, OMEGAS, Conduction, _add_layer, _set_layer, _weights
+from ..transport.dirichlet import ENLARGE_FIRST, OMEGAS, Conduction, add_layer, face_weights, set_layer
 from ..transport.graph import Hierarchy, hierarchy
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -75,14 +75,14 @@ class ShiftedGrid:
         graph, self._members, self._member = aggregate(
             problem.code, problem.face.astype(np.float32), *ends, layout
         )
-        self.weights, self.occupied = _weights(problem, layout, dtype)
+        self.weights, self.occupied = face_weights(problem, layout, dtype)
         self.shifts = tuple(tuple(int(v) for v in layout.shifts(colour)) for colour in (0, 1))
         self.diagonal = tuple(self.around(colour, self.occupied[1 - colour]) for colour in (0, 1))
         stored = self._stored()
         for conductance, layer in ((problem.first, 0), (problem.last, layout.shape[0] - 1)):
-            _add_layer(conductance.astype(dtype), self.origin(layer), layout.strides[1], *self.diagonal)
+            add_layer(conductance.astype(dtype), self.origin(layer), layout.strides[1], *self.diagonal)
         self.source = self.zeros(), self.zeros()
-        _set_layer(problem.first.astype(dtype), self.origin(0), layout.strides[1], *self.source)
+        set_layer(problem.first.astype(dtype), self.origin(0), layout.strides[1], *self.source)
         self._levels = _Levels(hierarchy(graph), stored)
 
     def zeros(self) -> np.ndarray:

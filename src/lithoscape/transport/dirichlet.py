@@ -99,7 +99,7 @@ def _prepare(problem: Conduction, dtype: np.dtype, threads: int) -> tuple[Hierar
     graph, members, member = aggregate(problem.code, face, *ends, layout)
     levels = hierarchy(graph)
     del graph
-    weights, occupied = _weights(problem, layout, dtype)
+    weights, occupied = face_weights(problem, layout, dtype)
     diagonal = tuple(np.zeros(layout.half, dtype=dtype) for _ in range(2))
     for colour in (0, 1):
         shifts = tuple(int(v) for v in layout.shifts(colour))
@@ -107,13 +107,13 @@ def _prepare(problem: Conduction, dtype: np.dtype, threads: int) -> tuple[Hierar
         sum_around(*layout.span, diagonal[colour], own, other, shifts, weights[colour])
     for conductance, layer in ((problem.first, 0), (problem.last, layout.shape[0] - 1)):
         origin = layout.origin + layer * layout.strides[0]
-        _add_layer(conductance.astype(dtype), origin, layout.strides[1], *diagonal)
+        add_layer(conductance.astype(dtype), origin, layout.strides[1], *diagonal)
     for d, o in zip(diagonal, occupied, strict=True):
         np.divide(1.0, d, out=o, where=o > 0)
     return levels, TwoColour(layout, weights, diagonal[0], occupied, members, member, threads)
 
 
-def _weights(
+def face_weights(
     problem: Conduction, layout: Layout, dtype: np.dtype
 ) -> tuple[tuple[Weights, Weights], tuple[np.ndarray, np.ndarray]]:
     """Conductances of the faces for sums over neighbours, and 1 where something conducts, by colour."""
@@ -126,7 +126,7 @@ def _weights(
     parts = tuple(np.zeros(layout.half, dtype=dtype) for _ in range(6))
     _faces(problem.code, table, layout.origin, layout.strides, parts)
     inlet = layout.origin - layout.strides[0]
-    _set_layer(problem.first.astype(dtype), inlet, layout.strides[1], parts[0], parts[3])
+    set_layer(problem.first.astype(dtype), inlet, layout.strides[1], parts[0], parts[3])
     return (parts, parts[3:] + parts[:3]), (even, odd)
 
 
@@ -155,7 +155,7 @@ class _Run:
         layout, first = self.grid.layout, self.problem.first
         value = first / self.problem.face[0, 1, 1] if self.uniform else (first > 0) * 1.0
         for fill in (value, np.zeros_like(value)):
-            _set_layer(
+            set_layer(
                 fill.astype(self.v.x.dtype),
                 layout.origin - layout.strides[0], layout.strides[1], self.v.x, self.v.odd,
             )  # fmt: skip
@@ -235,7 +235,8 @@ def _occupy(
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_layer(values: np.ndarray, origin: int, stride: int, even: np.ndarray, odd: np.ndarray) -> None:
+def add_layer(values: np.ndarray, origin: int, stride: int, even: np.ndarray, odd: np.ndarray) -> None:
+    """Add the values of one layer, shape (ny, nz), to a vector that is split by colour."""
     for y in range(values.shape[0]):
         for z in range(values.shape[1]):
             flat = origin + y * stride + z
@@ -274,7 +275,8 @@ def _faces(
 
 
 @numba.njit(cache=True, nogil=True)
-def _set_layer(values: np.ndarray, origin: int, stride: int, even: np.ndarray, odd: np.ndarray) -> None:
+def set_layer(values: np.ndarray, origin: int, stride: int, even: np.ndarray, odd: np.ndarray) -> None:
+    """Put the values of one layer, shape (ny, nz), into a vector that is split by colour."""
     for y in range(values.shape[0]):
         for z in range(values.shape[1]):
             flat = origin + y * stride + z
