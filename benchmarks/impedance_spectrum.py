@@ -97,7 +97,7 @@ def resolved(unknowns: int) -> None:
     size = SIZES.get(unknowns, 1.0 * (20_000 / unknowns) ** (1 / 3))
     changes = {
         "geometry.cell_size_um": size,
-        "geometry.recipe_changes.voxel_um": min(0.5, 0.8 * size),
+        "geometry.recipe_changes.voxel_um": 6 / np.ceil(6 / min(0.5, 0.8 * size)),  # divides the edges
         "geometry.phases.active.double_layer_F_m2": LAYER,
     }
     loaded = load_scenario(ROOT / "tests" / "scenario" / "small_packing.yaml", None, changes)

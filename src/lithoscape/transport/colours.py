@@ -12,7 +12,8 @@ What limits such loops is memory, so loops that follow each other are run as sta
 through the grid: each voxel is fetched once for all of them. Every stage of a tile reads what the stage
 before it wrote in the tile itself and the two beside it, in the other colour; so in step p, stage k does tile
 p - k. Threads take slabs of tiles, leave out at inner edges what they cannot know yet (one tile more with
-each stage), and fill that in when all slabs are done. Results are the same for any number of threads.
+each stage), and fill that in when all slabs are done. Every number is computed from the same ones for any
+number of threads.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class VoxelOptions:
         Where potentials are imposed: "face", on the outer faces, half a voxel from the first centres; "node",
         in the centres of the first and the last layer.
     threads:
-        Threads to share the work; the result does not depend on them.
+        Threads to share the work; the result depends on them to round-off at most.
     max_iterations:
         Steps at which to give up.
 
