@@ -165,7 +165,7 @@ def test_the_potential_is_kept_where_something_flows() -> None:
 
 
 def test_threads_agree_to_round_off() -> None:
-    # nearly always to the last bit; once in some thousand runs a rounding in single precision came out otherwise
+    # nearly always to the last bit; once in a thousand runs a rounding in single precision differed
     rng = np.random.default_rng(1)
     labels = (gaussian_filter(rng.normal(size=(90, 64, 66)), 2.0) > 0.01).astype(np.uint8)
     one, two, three = (
