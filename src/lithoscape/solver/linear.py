@@ -218,7 +218,8 @@ _BLOCK_OPTIONS: dict[str, dict[str, str | int | float]] = {
     "multigrid": {
         "ksp_type": "preonly", "pc_type": "gamg", "pc_gamg_threshold": 0.03,
         "pc_gamg_aggressive_coarsening": 1, "pc_gamg_reuse_interpolation": 0,
-        "mg_levels_ksp_type": "richardson", "mg_levels_pc_type": "sor", "mg_levels_ksp_max_it": 2,
+        # as fast as SOR in one process, faster in two (227,757 unknowns: 3813 iterations, 4701 with SOR)
+        "mg_levels_ksp_type": "chebyshev", "mg_levels_pc_type": "jacobi", "mg_levels_ksp_max_it": 2,
     },
 }  # fmt: skip
 

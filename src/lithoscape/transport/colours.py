@@ -332,36 +332,18 @@ def _slab(
     w_odd: Weights,
     number: float,
 ) -> None:
-    """Stages behind one another through the tiles first to last; cuts are the tiles less with each stage."""
+    """Stages behind one another through the tiles first to last; cuts are the tiles less with each stage.
+
+    From no tiles at all with cuts of -1 it is the seam between two slabs: what they left out on either side.
+    That is no function of its own, because the compiler could round differently in it.
+    """
     count = stages.size
-    for step in range(first, last + count - 1):
+    for step in range(first, last + count - 1 - (count - 1) * min(cut_last, 0)):
         for k in range(count):
             i = step - k
             if first + k * cut_first <= i < last - k * cut_last:
                 lo, hi = span[0] + i * tile, min(span[0] + (i + 1) * tile, span[1])
                 sums[i] = _stage(stages[k], lo, hi, vectors, matrix, shifts, w_even, w_odd, number, omegas[k])
-
-
-@numba.njit(cache=True, nogil=True)
-def _seam(
-    edge: int,
-    stages: np.ndarray,
-    omegas: np.ndarray,
-    tile: int,
-    span: tuple[int, int],
-    sums: np.ndarray,
-    vectors: tuple[np.ndarray, ...],
-    matrix: tuple[np.ndarray, ...],
-    shifts: tuple[tuple[int, ...], tuple[int, ...]],
-    w_even: Weights,
-    w_odd: Weights,
-    number: float,
-) -> None:
-    """What two slabs left out on either side of the edge between them."""
-    for k in range(1, stages.size):
-        for i in range(edge - k, edge + k):
-            lo, hi = span[0] + i * tile, min(span[0] + (i + 1) * tile, span[1])
-            sums[i] = _stage(stages[k], lo, hi, vectors, matrix, shifts, w_even, w_odd, number, omegas[k])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -446,7 +428,7 @@ class TwoColour:
         edges = self._edges(2 * len(stages))
         slabs = [(a, b, int(a > 0), int(b < self.tiles), *arguments) for a, b in itertools.pairwise(edges)]
         self._each(_slab, slabs)
-        self._each(_seam, [(edge, *arguments) for edge in edges[1:-1]])
+        self._each(_slab, [(edge, edge, -1, -1, *arguments) for edge in edges[1:-1]])
         return float(self.sums.sum())
 
     def _edges(self, least: int) -> list[int]:
