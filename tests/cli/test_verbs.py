@@ -23,6 +23,7 @@ VERBS = [
     ("impedance",),
     ("segment",),
     ("tortuosity",),
+    ("validate",),
     ("materials",),
     ("materials", "list"),
     ("materials", "show"),

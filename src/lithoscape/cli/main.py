@@ -5,7 +5,15 @@ from __future__ import annotations
 import sys
 
 from ..errors import LithoscapeError
-from . import images, impedance, materials, meshes, runs, transport  # noqa: F401  each registers its verbs
+from . import (  # noqa: F401  each registers its verbs
+    images,
+    impedance,
+    materials,
+    meshes,
+    runs,
+    transport,
+    validate,
+)
 from .app import app
 from .console import complain
 

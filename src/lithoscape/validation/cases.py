@@ -29,13 +29,30 @@ UNITS: dict[str, float] = {
     "%/um": 1e-4,
     "min": 1.0 / 60.0,
     "mAh/cm2": 0.1,
+    "mAh/g": 1.0 / 3600.0,
+    "C": 1.0,
+    "V": 1.0,
+    "mV": 1e3,
+    "s": 1.0,
+    "h": 1.0 / 3600.0,
+    "um": 1e6,
+    "1/um": 1e-6,
+    "mol/m3": 1.0,
+    "m2/s": 1.0,
+    "ohm cm2": 1e4,
     "pattern": 1.0,
 }
-"""Unit of a target -> factor from the SI value of its observable."""
+"""Unit of a target -> factor from the SI value of its observable ("C": rates as they are; capacities in
+A.h.m-2 and C/kg)."""
 
 USES = ("validate", "validate_qualitative", "trap", "context")
 """The first two are scored; a trap and context are shown beside them."""
 STATUSES = ("measured", "derived", "setpoint")
+KEYS = (
+    "case", "title", "citation", "frame", "targets", "not_scored", "notes", "tolerances", "scenario",
+    "variants", "quick_variants", "pins",
+)  # fmt: skip
+"""Keys of a case file; the first five are required."""
 ROLES = ("near", "middle", "bulk")
 """What a lateral group is for."""
 
@@ -72,6 +89,8 @@ class Target:
         What it is, for people.
     observable, arguments:
         Function of :data:`.observables.OBSERVABLES` and what it is called with.
+    record:
+        Name of the study's record that is read (None: its first).
     value, unit, tolerance:
         What was found, in ``unit`` of :data:`UNITS`.
     conditions, source, status, use, caveat, uncertainty:
@@ -89,6 +108,7 @@ class Target:
     status: str
     use: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    record: str | None = None
     conditions: str = ""
     entry: str = ""
     caveat: str | None = None
@@ -98,6 +118,23 @@ class Target:
     def scored(self) -> bool:
         """Whether the target counts in a summary."""
         return self.use in USES[:2]
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A number of the quick variant that may not drift by more than ``tolerance`` (its own unit), and why."""
+
+    tolerance: float
+    reason: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, int | float):
+            raise InputError("is not a number", field="pins.tolerance", value=self.tolerance)
+        if not self.tolerance > 0:
+            raise InputError(
+                "must be positive", field="pins.tolerance", value=self.tolerance,
+                remedy="Give the change of the number that is still none",
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,6 +153,11 @@ class Case:
         Facts of the source that no target reads -> the reason.
     notes:
         What holds for all targets.
+    scenario, variants, quick_variants:
+        What a case without a study of its own runs: a scenario file (relative to the case file) and
+        its variants; the records bear the variants' names.
+    pins:
+        Target or finding -> how far its value in the quick variant may drift.
     """
 
     name: str
@@ -125,6 +167,10 @@ class Case:
     targets: tuple[Target, ...]
     not_scored: Mapping[str, str] = field(default_factory=dict)
     notes: str = ""
+    scenario: str | None = None
+    variants: tuple[str, ...] = ()
+    quick_variants: tuple[str, ...] = ()
+    pins: Mapping[str, Pin] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -150,9 +196,8 @@ def load_case(path: str | Path) -> Case:
 
 def parse_case(content: Any) -> Case:
     """A case from the content of its file."""
-    keys = ("case", "title", "citation", "frame", "targets", "not_scored", "notes", "tolerances")
-    content = _mapping(content, "case file", keys)
-    for key in ("case", "title", "citation", "frame", "targets"):
+    content = _mapping(content, "case file", KEYS)
+    for key in KEYS[:5]:
         if key not in content:
             raise InputError("is missing", field=key, remedy="Every case needs it")
     frame = _frame(content["frame"])
@@ -170,7 +215,30 @@ def parse_case(content: Any) -> Case:
         targets=tuple(_target(entry, k, frame, shared) for k, entry in enumerate(content["targets"])),
         not_scored=dict(_mapping(content.get("not_scored", {}), "not_scored")),
         notes=str(content.get("notes", "")),
+        scenario=_text(content, "scenario"),
+        variants=_texts(content, "variants"),
+        quick_variants=_texts(content, "quick_variants"),
+        pins={
+            name: _build(Pin, entry, f"pins.{name}")
+            for name, entry in _mapping(content.get("pins", {}), "pins").items()
+        },
     )
+
+
+def _text(content: Mapping[str, Any], key: str) -> str | None:
+    value = content.get(key)
+    if value is not None and not isinstance(value, str):
+        raise InputError("must be text", field=key, value=value)
+    return value
+
+
+def _texts(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    values = content.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InputError("must be a list of names", field=key, value=values)
+    if values and content.get("scenario") is None:
+        raise InputError("variants need a scenario", field=key, remedy="Give the key scenario, too")
+    return tuple(values)
 
 
 def _frame(entry: Any) -> Frame:

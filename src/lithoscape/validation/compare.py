@@ -5,16 +5,18 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from ..errors import InputError, nearest
 from .cases import UNITS, Case, Target
 from .observables import OBSERVABLES
 from .reading import NotSeen, NotTestable, Reading
+from .study import Findings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,6 +47,8 @@ class Row:
     caveat: str
     conditions: str = ""
     use: str = "validate"
+    fitted: bool = False
+    """Whether parameters were fitted to this target; else what is simulated is a prediction."""
 
     @property
     def scored(self) -> bool:
@@ -67,6 +71,57 @@ def compare(record: xr.Dataset, case: Case) -> list[Row]:
     """Every target of ``case`` looked up in ``record``; what cannot be is "not testable"."""
     reading = Reading(record, case.frame)
     return [_row(reading, target) for target in case.targets]
+
+
+def compare_findings(
+    findings: Findings, case: Case, *, fitted: Container[str] = (), complete: bool = True
+) -> list[Row]:
+    """Every target of ``case`` looked up in what a study found.
+
+    Parameters
+    ----------
+    findings:
+        Records and numbers of the study.
+    fitted:
+        Ids of the targets that parameters were fitted to.
+    complete:
+        Whether the study was to make everything. If not (a quick variant), a record or number that
+        is not there makes its targets "not testable".
+
+    Raises
+    ------
+    InputError
+        A complete study that lacks a record or number which a target names.
+    """
+    if complete:
+        _require_named(findings, case)
+    rows = []
+    for target in case.targets:
+        record = _record_of(findings, target.record)
+        row = _row(Reading(record, case.frame, findings.values), target)
+        rows.append(replace(row, fitted=target.id in fitted))
+    return rows
+
+
+def _record_of(findings: Findings, name: str | None) -> xr.Dataset:
+    """The named record (None: the first); an empty one if it was not made."""
+    if name is None:
+        return next(iter(findings.records.values()), xr.Dataset())
+    return findings.records.get(name, xr.Dataset())
+
+
+def _require_named(findings: Findings, case: Case) -> None:
+    for target in case.targets:
+        asked = target.arguments.get("name") if target.observable == "finding" else None
+        for kind, name, known in (
+            ("record", target.record, list(findings.records)),
+            ("finding", asked, list(findings.values)),
+        ):
+            if name is not None and name not in known:
+                raise InputError(
+                    f"the study of {case.name} reports no such {kind}", field=f"targets[{target.id}].{kind}",
+                    value=name, remedy=nearest(str(name), known) if known else f"It reports no {kind} at all",
+                )  # fmt: skip
 
 
 def distance(value: float, measured: float | tuple[float | None, float | None]) -> float:
@@ -162,7 +217,8 @@ def tolerance_text(row: Row) -> str:
 
 
 def _pretty(unit: str) -> str:
-    return {"%/um": "%/µm", "mAh/cm2": "mAh/cm²"}.get(unit, unit)
+    pretty = {"%/um": "%/µm", "mAh/cm2": "mAh/cm²", "um": "µm", "1/um": "1/µm", "mol/m3": "mol/m³"}
+    return {**pretty, "m2/s": "m²/s", "ohm cm2": "Ω cm²"}.get(unit, unit)
 
 
 # -- documents -------------------------------------------------------------

@@ -20,6 +20,17 @@ Value = float | str
 MICRO = 1e-6
 
 
+# -- what a study found ----------------------------------------------------
+def finding(reading: Reading, name: str) -> Value:
+    """A number (SI) or pattern that the study of the case reports by this name."""
+    if name not in reading.findings:
+        raise NotTestable(f"the study did not report {name!r}")
+    value = reading.findings[name]
+    if not isinstance(value, str) and not np.isfinite(value):
+        raise NotTestable(f"the study could not determine {name!r}")
+    return value if isinstance(value, str) else float(value)
+
+
 # -- state of lithiation at a moment ---------------------------------------
 def _moment(reading: Reading, cycle: str, moment: str) -> int:
     """Row of a named moment of a cycle."""
@@ -297,6 +308,7 @@ def nominal_capacity(reading: Reading) -> float:
 OBSERVABLES: dict[str, Callable[..., Value]] = {
     function.__name__: function
     for function in (
+        finding,
         mean_sol,
         time_of_top_of_charge,
         vertical_separation,

@@ -93,6 +93,8 @@ class Reading:
 
     record: xr.Dataset
     frame: Frame = field(default_factory=lambda: Frame({}, {}, {}))
+    findings: Mapping[str, float | str] = field(default_factory=dict)
+    """Numbers and patterns of a study, by name."""
 
     # -- variables ---------------------------------------------------------
     def values(self, name: str) -> np.ndarray:

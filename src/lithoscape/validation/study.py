@@ -6,12 +6,16 @@ makes what they are compared with: records of runs, numbers by name, tables, pic
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import xarray as xr
+
+from ..errors import InputError, LithoscapeError, SolveError
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     note: str = ""
+    timing: bool = False
+    """Whether the numbers change from run to run (times of computation); the book marks such tables."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,13 @@ class Context(Protocol):
     ) -> xr.Dataset:
         """Record of a scenario (relative to the case file); run once, then read from the folder.
 
-        ``changes`` are dotted keys of the scenario and their values.
+        ``changes`` are dotted keys of the scenario and their values. The record's attributes ``folder``
+        (its run folder, with ``maps.nc``) and ``wall_time_s`` tell where it lies and what it cost.
+
+        Raises
+        ------
+        SolveError
+            The run failed or was interrupted.
         """
 
     def say(self, text: str) -> None:
@@ -83,3 +95,80 @@ class Context(Protocol):
 
 
 Study = Callable[[Context], Findings]
+
+
+def require_data(context: Context, *parts: str) -> Path:
+    """The file or folder ``parts`` below the data folder.
+
+    Raises
+    ------
+    InputError
+        LITHOSCAPE_DATA is not set, or has no such entry.
+    """
+    if context.data is None:
+        raise InputError(
+            "is not set, and this study reads measured data", field="LITHOSCAPE_DATA",
+            remedy="Set it to the folder that holds measured/ and volumes/",
+        )  # fmt: skip
+    path = context.data.joinpath(*parts)
+    if not path.exists():
+        raise InputError(
+            f"has no {'/'.join(parts)}", field="LITHOSCAPE_DATA", value=str(context.data),
+            remedy="Set it to the folder that holds measured/ and volumes/",
+        )  # fmt: skip
+    return path
+
+
+def load_study(path: Path) -> Study:
+    """The function ``study`` of a Python file. Files of its folder can be imported by it.
+
+    Raises
+    ------
+    InputError
+        The file cannot be executed, or has no such function.
+    """
+    name = f"lithoscape_study_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"cannot be loaded: {_told(error)}", field=path.name) from error
+    study = getattr(module, "study", None)
+    if not callable(study):
+        raise InputError("has no function study(context)", field=path.name, remedy="Write one")
+    return cast(Study, study)
+
+
+def perform(study: Study, context: Context, name: str) -> Findings:
+    """What the study found; whatever it raises becomes one error that names the case.
+
+    Raises
+    ------
+    LithoscapeError
+        The study's own (its exit code is kept), or a SolveError for anything else.
+    """
+    try:
+        found = study(context)
+    except LithoscapeError as error:
+        raise type(error)(
+            f"{name}: {error.message}", field=error.field, value=error.value, remedy=error.remedy
+        ) from error
+    except Exception as error:
+        raise SolveError(
+            f"the study failed: {_told(error)}", field=name, remedy="It is the study that has to be mended"
+        ) from error
+    if not isinstance(found, Findings):
+        raise SolveError("the study returned no Findings", field=name, value=type(found).__name__)
+    return found
+
+
+def _told(error: Exception) -> str:
+    """Kind, text and last line of an exception."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"
+    return f"{type(error).__name__}: {error}{place}"
