@@ -3,7 +3,8 @@
 The instrument sees the state of lithiation of the active material inside a
 gauge volume (Morrison et al., EES Batteries 2026, 10.1039/d6eb00017g). Here
 the volume is its beam cross-section; along the beam, parallel to the crack,
-the electrode is taken as uniform.
+the electrode is taken as uniform, or as a crack of finite length by
+:mod:`.finite_crack`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 from ..probe import Box
 
 
@@ -76,6 +77,23 @@ class GaugeMap:
             for x in self.positions
         ]
 
+    def far_boxes(self, surface: float, half_width: float) -> list[Box]:
+        """One box per depth, as far from the crack's mid-plane as the cell reaches: ``half_width`` [m]."""
+        width, height = self.beam
+        return [
+            Box((half_width - width, surface + d - height / 2), (half_width, surface + d + height / 2), True)
+            for d in self.depths
+        ]
+
+    def members(self, name: str) -> list[int]:
+        """Indices of the positions of a group; InputError names the nearest."""
+        if name not in self.groups:
+            raise InputError(
+                "the gauge map has no such group", field="instruments.gauge_map.groups", value=name,
+                remedy=nearest(name, list(self.groups)),
+            )  # fmt: skip
+        return [int(np.argmin(np.abs(np.asarray(self.positions) - x))) for x in self.groups[name]]
+
     @property
     def shape(self) -> tuple[int, int]:
         """(depths, positions)."""
@@ -83,8 +101,7 @@ class GaugeMap:
 
     def group_average(self, name: str, sol: np.ndarray) -> np.ndarray:
         """Plain mean over a group's points that give signal; ``sol`` has shape (..., depth, position)."""
-        members = [int(np.argmin(np.abs(np.asarray(self.positions) - x))) for x in self.groups[name]]
-        return mean_of_signal(sol[..., members])
+        return mean_of_signal(sol[..., self.members(name)])
 
     def level_average(self, sol: np.ndarray) -> np.ndarray:
         """Plain mean over all points of each depth that give signal."""
