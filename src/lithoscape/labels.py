@@ -21,6 +21,7 @@ UNITS: dict[str, str] = {
     "Cycle": "1",
     "Spread of state of lithiation": "1",
     "State of lithiation by depth": "1",
+    "State of lithiation by layer": "1",
     "Spread of state of lithiation by depth": "1",
     "Share of active material by state of lithiation": "1",
     "Particle state of lithiation": "1",

@@ -12,12 +12,14 @@ from ..constants import HOUR, MILLIAMPERE_HOUR_PER_CM2
 from ..errors import InputError
 from ..instruments.gauge_volume import GaugeMap
 from ..materials import MaterialSet, change, get_electrolyte, get_set
+from ..materials.ablate import ablate, graded_diffusivity
 from ..materials.change import value_at
+from ..materials.solubility import limited_solubility
 from ..mesh.cad import CrackedCell, cracked_cell
 from ..mesh.domain import Domain
 from ..mesh.structured import Layer, layered_cell
 from ..models.cell import cell_from_set, open_region, porous_region
-from ..models.homogenised import HomogenisedCell, homogenised
+from ..models.homogenised import HomogenisedCell, Region, homogenised
 from ..models.resolved import ResolvedCell, resolved
 from ..problem import Problem
 from ..protocol import Base, Sequence, check_protocol, parse_protocol
@@ -25,7 +27,7 @@ from ..simulate import Moment
 from ..specification import relocated
 from .microstructure import Microstructure, Progress, microstructure, shared_mesh
 from .phases import active_phases, on_mesh, resolved_cell, roles
-from .schema import Cracked, Layered, Resolved, Scenario, Transport
+from .schema import Cracked, Layered, LayerSpec, Materials, Resolved, Scenario, Transport
 from .start import check_start
 
 Geometry = CrackedCell | tuple[Layer, ...] | Microstructure
@@ -116,6 +118,8 @@ def _materials(scenario: Scenario) -> tuple[MaterialSet, Geometry]:
     """The set with its changes, then everything that the electrode says, at once."""
     m, e = _named(scenario), scenario.electrode
     thickness = m.positive.thickness if e.thickness_um is None else e.thickness_um * UM
+    if e.layers:
+        thickness = sum(layer.thickness_um for layer in e.layers) * UM
     geometry = _geometry(scenario, m, thickness)
     given: dict[str, Any] = {
         "thickness": thickness,
@@ -124,6 +128,8 @@ def _materials(scenario: Scenario) -> tuple[MaterialSet, Geometry]:
         "particle_radius": None if e.particle_radius_um is None else e.particle_radius_um * UM,
         "initial_stoichiometry": None if scenario.initial is None else scenario.initial.state_of_lithiation,
     }
+    for key in ("porosity", "active_fraction") if e.layers else ():
+        given[key] = sum(getattr(x, key) * x.thickness_um for x in e.layers) * UM / thickness
     if e.active_loading_mg_cm2 is not None:
         porosity = m.positive.porosity if e.porosity is None else e.porosity
         given["active_fraction"] = _fraction(e.active_loading_mg_cm2, m, thickness, porosity, geometry)
@@ -167,11 +173,31 @@ def _named(scenario: Scenario) -> MaterialSet:
             m = change(m, {name: value})
         except InputError as error:
             raise relocated(error, f"materials.changes.{name}", value) from None
+    return _switched(m, spec)
+
+
+def _switched(m: MaterialSet, spec: Materials) -> MaterialSet:
+    """The set with dependences added and taken away."""
+    for key, given, apply in (
+        ("solid_diffusivity_decades", spec.solid_diffusivity_decades, graded_diffusivity),
+        ("ablate", spec.ablate or None, ablate),
+        ("solubility_mol_m3", spec.solubility_mol_m3, limited_solubility),
+    ):
+        if given is not None:
+            try:
+                m = apply(m, given)  # type: ignore[arg-type]
+            except InputError as error:
+                raise relocated(error, f"materials.{key}") from None
     return m
 
 
 def _geometry(scenario: Scenario, m: MaterialSet, thickness: float) -> Geometry:
     g = scenario.geometry
+    if scenario.electrode.layers and not isinstance(g, Layered):
+        raise InputError(
+            "a graded electrode has no cracks or particles of its own", field="electrode.layers",
+            value=g.kind, remedy="Use geometry.kind layered",
+        )  # fmt: skip
     if isinstance(g, Cracked):
         if not m.is_half_cell:
             raise InputError(
@@ -186,11 +212,19 @@ def _geometry(scenario: Scenario, m: MaterialSet, thickness: float) -> Geometry:
         return ()  # the caller fills it in, once it knows the phases
     layers = [
         Layer("separator", m.separator.thickness, max(4, g.cells // 2), g.clustering),
-        Layer("positive", thickness, g.cells, g.clustering),
+        *_positive_layers(scenario, g, thickness),
     ]
     if not m.is_half_cell:
         layers.insert(0, Layer("negative", m.negative.thickness, g.cells, g.clustering))  # type: ignore[union-attr]
     return tuple(layers)
+
+
+def _positive_layers(scenario: Scenario, g: Layered, thickness: float) -> list[Layer]:
+    """The positive electrode of the mesh; cells of a graded one are shared out by thickness."""
+    if not scenario.electrode.layers:
+        return [Layer("positive", thickness, g.cells, g.clustering)]
+    parts = [(x.name, x.thickness_um * UM) for x in scenario.electrode.layers]
+    return [Layer(name, h, max(4, round(g.cells * h / thickness)), g.clustering) for name, h in parts]
 
 
 def _fraction(loading: float, m: MaterialSet, thickness: float, porosity: float, geometry: Geometry) -> float:
@@ -232,15 +266,30 @@ def _cell(scenario: Scenario, m: MaterialSet, base: Base) -> HomogenisedCell:
         radial_nodes=scenario.solver.radial_nodes,
     )
     regions = list(cell.regions)
-    if e.transport != "bruggeman":
-        tensor = e.transport
-        if isinstance(tensor, Transport):
-            tensor = (tensor.in_plane,) * (dim - 1) + (tensor.through,)  # type: ignore[assignment]
-        region = porous_region("positive", "positive", m.positive, transport=tensor)
+    if e.layers:
+        regions = [r for r in regions if r.name != "positive"]
+        regions += [_layer_region(layer, m, dim) for layer in e.layers]
+    elif e.transport != "bruggeman":
+        region = porous_region("positive", "positive", m.positive, **_tensor(e.transport, dim))
         regions = [region if r.name == "positive" else r for r in regions]
     if isinstance(scenario.geometry, Cracked):
         regions.append(open_region("crack", scenario.geometry.crack.transport))
     return replace(cell, regions=tuple(regions))
+
+
+def _layer_region(layer: LayerSpec, m: MaterialSet, dim: int) -> Region:
+    """One layer of a graded electrode."""
+    filled = replace(m.positive, porosity=layer.porosity, active_fraction=layer.active_fraction)
+    return porous_region(layer.name, "positive", filled, **_tensor(layer.transport, dim))
+
+
+def _tensor(transport: str | float | Transport, dim: int) -> dict[str, Any]:
+    """Transport along the axes of the mesh, the last one through; nothing if the set's own law holds."""
+    if isinstance(transport, str):
+        return {}
+    if isinstance(transport, Transport):
+        return {"transport": (transport.in_plane,) * (dim - 1) + (transport.through,)}
+    return {"transport": transport}
 
 
 def _dimension(scenario: Scenario) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,17 @@ import xarray as xr
 from ..fields import FieldMaps
 from ..instruments.gauge_volume import GaugeMap
 from ..models.observe import Lithiation
-from ..probe import BoxAverages
+from ..probe import Box, BoxAverages
 from ..problem import Problem
 from ..simulate import Simulation
 from .build import Plan
+from .schema import Layered
 
 MOMENTS = "moments.npz"
+SLABS = 24
+"""Slices of a graded electrode's depth."""
+SAMPLES = (64, 24, 12)
+"""Per edge of a slice, by lateral axes."""
 
 
 class HomogenisedObservers:
@@ -38,6 +45,8 @@ class HomogenisedObservers:
         self.signal: np.ndarray | None = None
         if self.gauge is not None:
             self._place_gauge(self.gauge)
+        if plan.scenario.electrode.layers:
+            self._place_layers()
 
     def _fields_file(self) -> Path | None:
         return self.folder / "fields.bp" if self.plan.scenario.output.fields and self.plan.moments else None
@@ -50,6 +59,30 @@ class HomogenisedObservers:
         name = "Gauge state of lithiation"
         self.probes[name] = lambda: averages(self.lithiation.by_class()).reshape(gauge.shape)
         self.coordinates[name] = {"depth": gauge.depths, "position": gauge.positions}
+
+    def _place_layers(self) -> None:
+        """Means over the layers of a graded electrode, and a profile over its depth from the separator."""
+        layers = self.plan.scenario.electrode.layers
+        cuts = np.concatenate([[0.0], np.cumsum([1e-6 * layer.thickness_um for layer in layers])])
+        slabs = np.linspace(0.0, cuts[-1], SLABS + 1)
+        for name, dimension, edges, places in (
+            ("State of lithiation by layer", "layer", cuts, [layer.name for layer in layers]),
+            ("State of lithiation by depth", "slab", slabs, (np.arange(SLABS) + 0.5) / SLABS),
+        ):
+            averages = self._slab_averages(edges + self.plan.surface)
+            self.probes[name] = partial(lambda a: a(self.lithiation.by_class()), averages)
+            self.coordinates[name] = {dimension: places}
+
+    def _slab_averages(self, edges: np.ndarray) -> BoxAverages:
+        """Averages between heights of the last axis, over the whole width."""
+        g = self.plan.scenario.geometry
+        width = [1e-6 * w for w in g.lateral_um] if isinstance(g, Layered) else []
+        boxes = [
+            Box((*(0.0 for _ in width), float(low)), (*width, float(high))) for low, high in pairwise(edges)
+        ]
+        return BoxAverages(
+            self.problem.domain, self.lithiation.space, self.lithiation.active, boxes, SAMPLES[len(width)]
+        )
 
     def start(self, simulation: Simulation) -> None:
         """Probes that need the compiled system: salt and the lithium balance."""

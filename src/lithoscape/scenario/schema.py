@@ -14,6 +14,12 @@ Capacity = Annotated[float, Field(gt=0, le=1e4, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
+Switch = Literal[
+    "exchange_current", "electrolyte_conductivity", "electrolyte_diffusivity", "transference",
+    "thermodynamic_factor", "solid_diffusivity", "diffusion_potential",
+]  # fmt: skip
+
+
 class Strict(BaseModel):
     """Base: unknown keys are errors, values are not coerced from text, instances are frozen."""
 
@@ -28,6 +34,15 @@ class Materials(Strict):
     clamped: bool = Field(True, description="keep the electrolyte's laws inside their range of validity")
     changes: dict[str, float] = Field(
         default_factory=dict, description="dotted parameter of the set -> value in SI"
+    )
+    ablate: list[Switch] = Field(
+        default_factory=list, description="dependences switched off, see lithoscape.materials.ablate"
+    )
+    solubility_mol_m3: Positive | None = Field(
+        None, description="concentration beyond which salt precipitates; default: none"
+    )
+    solid_diffusivity_decades: Finite | None = Field(
+        None, description="D_s of the positive material times 10^(this (x - 1/2)); default: as in the set"
     )
 
 
@@ -156,6 +171,24 @@ TransportForms = Annotated[
 ]
 
 
+class LayerSpec(Strict):
+    """One layer of a graded electrode; fractions are of its own volume."""
+
+    name: str
+    thickness_um: Micrometres
+    porosity: Fraction
+    transport: TransportForms = Field("bruggeman", description="eps/tau, as for the whole electrode")
+    active_fraction: Fraction
+
+    @model_validator(mode="after")
+    def _room(self) -> LayerSpec:
+        if self.porosity + self.active_fraction > 1:
+            raise PydanticCustomError(
+                "no_room", "porosity and active fraction together exceed 1", {"remedy": "Reduce one of them"}
+            )
+        return self
+
+
 class Electrode(Strict):
     """The positive electrode; what is not given comes from the material set."""
 
@@ -169,7 +202,29 @@ class Electrode(Strict):
     transport: TransportForms = Field(
         "bruggeman", description="eps/tau: 'bruggeman', a number, or {through, in_plane}"
     )
+    layers: list[LayerSpec] = Field(
+        default_factory=list, description="a graded electrode, from the separator to the collector"
+    )
     contact_resistance_ohm_cm2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    @model_validator(mode="after")
+    def _layers_or_whole(self) -> Electrode:
+        if not self.layers:
+            return self
+        whole = ("thickness_um", "porosity", "active_fraction", "active_loading_mg_cm2")
+        twice = [key for key in whole if getattr(self, key) is not None]
+        if twice or self.transport != "bruggeman":
+            raise PydanticCustomError(
+                "layers_twice", "layers say this already",
+                {"remedy": f"Remove {', '.join(twice) or 'transport'} of the whole electrode"},
+            )  # fmt: skip
+        names = [layer.name for layer in self.layers]
+        if len(set(names)) < len(names) or {"separator", "negative"} & set(names):
+            raise PydanticCustomError(
+                "layer_names", "layers need names of their own",
+                {"remedy": "Other than those of the other layers, separator and negative"},
+            )  # fmt: skip
+        return self
 
     @model_validator(mode="after")
     def _one_loading(self) -> Electrode:
