@@ -1,0 +1,173 @@
+"""A whole fit: screening, best fit, identifiability with subsets of the data, profiles, posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .derivatives import Derivatives, best_step, derivatives, noise
+from .identify import Identification, identify
+from .least_squares import BestFit, best_fit
+from .objective import Evaluation, Fault, Objective
+from .posterior import MODEL, SURROGATE, Posterior, model, sample, surrogate
+from .profile import Profile, profile
+from .screen import Screening, screen
+
+ALL = "all data"
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do.
+
+    Parameters
+    ----------
+    solver_tolerance:
+        Local tolerance of the simulations, which sets the steps of differences.
+    subsets:
+        Name -> groups of data to look at apart from all.
+    tolerance, most:
+        See :func:`.least_squares.best_fit`.
+    screening, screening_count:
+        "none", "morris" or "sobol", and how many trajectories or base samples.
+    profiles:
+        Whether profile likelihoods are computed; of ``profiles_of_subsets`` also without part of the data.
+    posterior, walkers, steps:
+        "none", "surrogate" or "model"; how many walkers, how many steps each.
+    seed:
+        Of everything random.
+    """
+
+    solver_tolerance: float = 3e-4
+    subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tolerance: float = 1e-4
+    most: int = 40
+    screening: str = NONE
+    screening_count: int = 8
+    profiles: bool = True
+    profiles_of_subsets: bool = True
+    posterior: str = SURROGATE
+    walkers: int = 32
+    steps: int = 4000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a fit found.
+
+    Parameters
+    ----------
+    start, best:
+        Evaluation at the start; the best fit.
+    at:
+        Derivatives at the best fit.
+    step_error:
+        Relative change of each column of the Jacobian when its step is halved, shape (k,).
+    noise:
+        Solver noise of each residual [standard deviations], shape (m,).
+    noise_error:
+        Relative error that this noise makes in each column of the Jacobian, shape (k,).
+    identifications:
+        "all data" and the subsets -> what they tell.
+    profiles:
+        The same -> profiles by parameter.
+    posterior, screening:
+        If asked for.
+    faults:
+        Simulations that failed or did not reach what was measured.
+    simulations:
+        Records used, those found in the store included.
+    """
+
+    start: Evaluation
+    best: BestFit
+    at: Derivatives
+    step_error: np.ndarray
+    noise: np.ndarray
+    noise_error: np.ndarray
+    identifications: Mapping[str, Identification]
+    profiles: Mapping[str, tuple[Profile, ...]]
+    posterior: Posterior | None
+    screening: Screening | None
+    faults: tuple[Fault, ...]
+    simulations: int
+
+
+def study(objective: Objective, plan: Plan, say: Callable[[float, str], None] | None = None) -> Study:
+    """Carry out ``plan``; every simulation goes through the store, so an interrupted study repeats nothing.
+
+    Parameters
+    ----------
+    say:
+        Called with (share of the stages that is done, what is done now).
+    """
+    say = say or (lambda share, text: None)
+    p = objective.parameters
+    say(0.0, "start")
+    start = objective.at(p.start)
+    screening = None
+    if plan.screening != NONE:
+        say(0.05, f"screening ({plan.screening})")
+        screening = screen(objective, plan.screening, plan.screening_count, seed=plan.seed)
+    say(0.2, "best fit")
+    one_sided = best_step(plan.solver_tolerance, central=False)
+    best = best_fit(objective, p.start, step=one_sided, tolerance=plan.tolerance, most=plan.most)
+    say(0.4, "derivatives")
+    step = best_step(plan.solver_tolerance)
+    at = derivatives(objective, best.t, step)
+    step_error = _relative(derivatives(objective, best.t, 0.5 * step).jacobian - at.jacobian, at.jacobian)
+    rough = noise(objective, best.t, step, plan.seed)
+    noise_error = _relative(rough[:, None] / (np.sqrt(2) * at.steps), at.jacobian)
+    subsets = {ALL: objective.groups, **plan.subsets}
+    found = {name: identify(p, at, tuple(g), objective.mask(g)) for name, g in subsets.items()}
+    say(0.5, "profiles")
+    profiles = _profiles(objective, plan, at, found, say) if plan.profiles else {}
+    posterior = None
+    if plan.posterior != NONE:
+        say(0.95, f"posterior ({plan.posterior})")
+        posterior = _posterior(objective, plan, at, found[ALL])
+    say(1.0, "done")
+    return Study(
+        start, best, at, step_error, rough, noise_error, found, profiles, posterior, screening,
+        tuple(objective.faults), objective.simulations,
+    )  # fmt: skip
+
+
+def _relative(change: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Column norms of ``change`` over those of ``of``; 0 where both vanish."""
+    size = np.linalg.norm(of, axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(size > 0, np.linalg.norm(change, axis=0) / size, 0.0))
+
+
+def _profiles(
+    objective: Objective,
+    plan: Plan,
+    at: Derivatives,
+    found: Mapping[str, Identification],
+    say: Callable[[float, str], None],
+) -> dict[str, tuple[Profile, ...]]:
+    names = list(found) if plan.profiles_of_subsets else [ALL]
+    out: dict[str, tuple[Profile, ...]] = {}
+    for i, name in enumerate(names):
+        rows = objective.mask(found[name].groups)
+        members = []
+        for k, parameter in enumerate(objective.parameters.names):
+            share = (i + k / len(objective.parameters)) / len(names)
+            say(0.5 + 0.45 * share, f"profile of {parameter}, {name}")
+            deviation = float(found[name].deviations[k])
+            members.append(profile(objective, at.t, at.jacobian, rows, k, deviation, found[name].groups))
+        out[name] = tuple(members)
+    return out
+
+
+def _posterior(objective: Objective, plan: Plan, at: Derivatives, whole: Identification) -> Posterior:
+    likelihood = model(objective) if plan.posterior == MODEL else surrogate(at)
+    return sample(
+        objective.parameters, likelihood, at.t, whole.covariance,
+        method=plan.posterior, walkers=plan.walkers, steps=plan.steps, seed=plan.seed,
+    )  # fmt: skip
