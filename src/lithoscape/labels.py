@@ -31,6 +31,7 @@ UNITS: dict[str, str] = {
     "Particle current density [A.m-2]": "A.m-2",
     "Gauge state of lithiation": "1",
     "Gauge signal": "1",
+    "Delithiating share of active material": "1",
 }
 """Unit of every recorded variable; ``"1"`` is dimensionless."""
 

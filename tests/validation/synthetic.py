@@ -79,6 +79,7 @@ def cycle_05():
     }
     end = {name: [(0, *knots[-1][1:])] for name, knots in discharge.items()}
     slow = {name: [*end[name], (20, 0.88, 0, 0)] for name in LEVELS}
+    slow["bottom"] = [*end["bottom"], (20, 0.88, 0.083, 0.036)]
     return [
         ("Charge at 0.5C until 4.3 V", "charge", -0.5, 70, charge),
         ("Hold at 4.3 V until 0.25C", "hold", -0.3, 20, hold),
@@ -100,7 +101,7 @@ def cycle_15():
     end = {name: [(0, *knots[-1][1:])] for name, knots in discharge.items()}
     slow = {
         "top": [*end["top"], (20, *at(0.665, 0.005)), (60, 0.7, 0, 0)],
-        "middle": [*end["middle"], (60, 0.68, 0, 0)],
+        "middle": [*end["middle"], (10, *at(0.54, 0.02)), (60, 0.68, 0, 0)],
         "bottom": [*end["bottom"], (60, 0.6, 0, 0)],
     }
     return [
@@ -135,6 +136,9 @@ EXPECTED = {
     "fast_order": "top > middle > bottom", "fast_top_even": 0.5, "fast_middle_lateral": 2.0,
     "fast_bottom_idle": 2.0, "capacity_08": 100 * 0.8 * 40 / 60, "capacity_05": 100 * 0.5 * 70 / 60,
     "capacity_15": 100 * 1.5 * 12 / 60, "cap_formation": 5.47,
+    "rate_contrast": "0.5C > 0.8C", "rate_speed": "0.8C > 0.5C", "asym_vertical": "discharge > charge",
+    "no_reset": 5.0, "slow_grows_05": 1.0, "div_discharge_middle": 1.0,
+    "div_share_discharge": 0.0, "div_share_slow": 30.0, "div_share_charge": 2.0,
 }  # fmt: skip
 """What every target of the case reads from :func:`make_record`, in the target's unit."""
 
@@ -161,10 +165,23 @@ def voltage(mode, share, sol):
     return ramp
 
 
+AGAINST = {"Charge at 0.5C until 4.3 V": (14, 0.02), "Discharge at 0.1C until 2.5 V": (20, 0.30)}
+"""Steps in which part of the material reacts against the cell: for how many minutes, and which share."""
+
+
+def delithiating(text, mode, minutes):
+    """Share of the material that delithiates; the first row of a step is still that of the step before."""
+    along = {"charge": 1.0, "hold": 1.0, "discharge": 0.0}.get(mode, 0.5)
+    until, share = AGAINST.get(text, (0, 0.0))
+    out = np.where(minutes < until, abs(along - share), along)
+    out[0] = 0.5
+    return out
+
+
 def make_record(cycles=None, *, status="finished", gauge_map=True):
     """The record of ``cycles`` (default: all three), as a run writes it."""
     cycles = [cycle_08(), cycle_05(), cycle_15()] if cycles is None else cycles
-    columns = {name: [] for name in ("time", "V", "C", "step", "cycle", "sol")}
+    columns = {name: [] for name in ("time", "V", "C", "step", "cycle", "sol", "against")}
     steps, clock = [], 0.0
     for number, cycle in enumerate(cycles):
         for text, mode, rate, minutes, levels in cycle:
@@ -176,6 +193,7 @@ def make_record(cycles=None, *, status="finished", gauge_map=True):
             columns["step"].append(np.full(t.size, len(steps)))
             columns["cycle"].append(np.full(t.size, number))
             columns["sol"].append(sol)
+            columns["against"].append(delithiating(text, mode, t))
             steps.append({"cycle": number, "step": len(steps), "text": text, "mode": mode})
             clock += MINUTE * minutes
     data = {name: np.concatenate(values) for name, values in columns.items()}
@@ -197,6 +215,7 @@ def dataset(data, steps, status, gauge_map):
         "Step": ("time", data["step"].astype(float)),
         "Cycle": ("time", data["cycle"].astype(float)),
         "Lithium balance error": ("time", 1e-12 * np.sin(time)),
+        "Delithiating share of active material": ("time", data["against"]),
     }
     coords = {"time": ("time", time, {"units": "s"})}
     attributes = {

@@ -81,7 +81,7 @@ FAULTS = [
     ),
     (
         {"cycle": 1, "modes": ["discharge"], "level": "bottom", "positions": "near crack", "scale": 1.5},
-        {"lat_sep_05_bottom"},
+        {"lat_sep_05_bottom", "rate_speed"},
     ),
     (
         {"cycle": 0, "modes": ["charge"], "level": "top", "scale": 0.5},
@@ -115,6 +115,26 @@ FAULTS = [
         {"cycle": 2, "modes": ["discharge"], "level": "middle", "positions": "near crack", "by": -0.02},
         {"fast_middle_lateral"},
     ),
+    (
+        {"cycle": 1, "modes": ["discharge"], "level": "bottom", "positions": "near crack", "by": -0.06},
+        {"rate_contrast"},
+    ),
+    (
+        {"cycle": 1, "modes": ["charge"], "level": "bottom", "positions": "near crack", "by": -0.045},
+        {"no_reset"},
+    ),
+    (
+        {"cycle": 0, "modes": ["charge"], "level": "bottom", "by": 0.2},
+        {"asym_vertical"},
+    ),
+    (
+        {"cycle": 1, "modes": ["discharge"], "level": "bottom", "scale": 0.4},
+        {"slow_grows_05"},
+    ),
+    (
+        {"cycle": 2, "modes": ["discharge"], "level": "middle", "scale": 0.3},
+        {"div_discharge_middle"},
+    ),
 ]  # fmt: skip
 
 
@@ -125,6 +145,19 @@ def test_a_planted_fault_is_found(fault, hit, record, synthetic, case):
     other = fault["cycle"] + 1
     untouched = {0: "lat_sep_05_bottom", 1: "lat_sep_08", 2: "vert_sep_08"}[fault["cycle"]]
     assert rows[untouched].verdict == "met", other
+
+
+def test_shares_against_the_cell_are_found(record, case):
+    share = "Delithiating share of active material"
+    copy = record.copy(deep=True)
+    copy[share].values[:] = 0.5 - 0.48 * np.sign(copy["C-rate"].values)
+    rows = {row.id: row for row in compare(copy, case)}
+    for name in ("div_share_discharge", "div_share_slow", "div_share_charge"):
+        assert rows[name].simulated == pytest.approx(2.0), name
+    assert rows["div_share_slow"].verdict == "not met"
+    reading = Reading(record, case.frame)
+    with pytest.raises(NotTestable, match="no direction"):
+        obs.divergent_share(reading, "0.5C", "rest", 0)
 
 
 @pytest.mark.parametrize(

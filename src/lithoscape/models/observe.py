@@ -71,6 +71,14 @@ class Lithiation:
         local = sum(c.material.c_max * float(v[: self.owned] @ x[: self.owned]) for c, v, x in pairs)
         return float(self.comm.allreduce(local, op=MPI.SUM))
 
+    def delithiating(self) -> float:
+        """Share of the active volume whose reaction is anodic (lithium leaves the solid)."""
+        local = sum(
+            float(v[: self.owned] @ (c.flux.x.array[: self.owned] > 0))
+            for c, v in zip(self.classes, self.volume, strict=True)
+        )
+        return float(self.comm.allreduce(local, op=MPI.SUM)) / self._volume()
+
     def _sum(self, factor: float) -> float:
         pairs = zip(self.volume, self.by_class(), strict=True)
         local = factor * sum(float(v[: self.owned] @ x[: self.owned]) for v, x in pairs)

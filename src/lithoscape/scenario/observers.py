@@ -39,6 +39,7 @@ class HomogenisedObservers:
         self.probes: dict[str, Callable[[], Any]] = {
             "Mean state of lithiation": self.lithiation.mean,
             "Lithium in solid [mol.m-2]": lambda: self.lithiation.lithium() / problem.area,
+            "Delithiating share of active material": self.lithiation.delithiating,
         }
         self.coordinates: dict[str, dict[str, Any]] = {}
         self.gauge: GaugeMap | None = plan.gauge

@@ -323,7 +323,7 @@ def _check_arguments(target: Target, frame: Frame, where: str) -> None:
     if missing := [name for name in names if name not in target.arguments]:
         raise InputError(f"{target.observable} also needs {', '.join(missing)}", field=f"{where}.arguments")
     known = {
-        "cycle": frame.cycles,
+        **dict.fromkeys(("cycle", "slow", "fast"), frame.cycles),
         **dict.fromkeys(("level", "upper", "lower", "first", "second"), frame.levels_um),
     }
     for name, value in target.arguments.items():

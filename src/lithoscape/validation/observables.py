@@ -18,6 +18,7 @@ from .reading import NotSeen, NotTestable, Reading, Span
 
 Value = float | str
 MICRO = 1e-6
+DELITHIATING = "Delithiating share of active material"
 
 
 # -- what a study found ----------------------------------------------------
@@ -97,6 +98,42 @@ def gradient_ratio(
 
 def _lateral(reading: Reading, level: str) -> np.ndarray:
     return reading.group(level, "near") - reading.group(level, "bulk")
+
+
+def lateral_at(reading: Reading, cycle: str, level: str, moment: str) -> float:
+    """Near crack minus bulk in a level at a moment."""
+    return float(_lateral(reading, level)[_moment(reading, cycle, moment)])
+
+
+def lateral_order(reading: Reading, level: str, slow: str, fast: str, margin: float) -> str:
+    """Which of two cycles ends its CC discharge with the larger lateral separation; margin in SoL."""
+    ends = [lateral_separation(reading, cycle, level) for cycle in (slow, fast)]
+    return _ranked_as_listed((slow, fast), ends, margin)
+
+
+def lateral_speed_order(reading: Reading, level: str, slow: str, fast: str, threshold: float) -> str:
+    """Which of two cycles separates faster laterally, from the onset to the end of its CC discharge."""
+    speeds = []
+    for cycle in (slow, fast):
+        left = onset_left(reading, cycle, level, threshold)
+        gained = abs(lateral_separation(reading, cycle, level)) - threshold
+        speeds.append(gained / max(left, 1e-9))
+    return rank((slow, fast), speeds, 0.0)
+
+
+def vertical_on_charge(reading: Reading, cycle: str, upper: str, lower: str) -> float:
+    """Largest difference between two levels' averages during the CC charge, without sign."""
+    rows = reading.step(cycle, "charge").rows
+    return float(np.abs(reading.level(upper)[rows] - reading.level(lower)[rows]).max())
+
+
+def vertical_order(reading: Reading, cycle: str, upper: str, lower: str, margin: float) -> str:
+    """Whether the levels differ more at the end of the CC discharge than anywhere in the CC charge."""
+    ends = (
+        abs(vertical_separation(reading, cycle, upper, lower)),
+        vertical_on_charge(reading, cycle, upper, lower),
+    )
+    return rank(("discharge", "charge"), ends, margin)
 
 
 # -- when ------------------------------------------------------------------
@@ -290,6 +327,25 @@ def slow_discharge_loss_time(reading: Reading, cycle: str, level: str) -> float:
     return _slow_loss(reading, cycle, level)[2]
 
 
+def slow_lateral_growth(reading: Reading, cycle: str, level: str) -> float:
+    """Largest growth of near minus bulk in a level during the slow discharge."""
+    apart = _lateral(reading, level)[reading.step(cycle, "discharge", 1).rows]
+    return float(apart.max() - apart[0])
+
+
+def divergent_share(reading: Reading, cycle: str, mode: str, index: int) -> float:
+    """Largest share of the active volume that reacts against the cell in the ``index``-th step of ``mode``.
+
+    Delithiating while the cell discharges, or lithiating while it charges; the first row of the step, still
+    that of the step before, does not count.
+    """
+    if mode not in ("charge", "discharge"):
+        raise NotTestable(f"the cell has no direction in a step {mode!r}")
+    rows = reading.step(cycle, mode, index).rows
+    share = reading.values(DELITHIATING)[rows[1:] if rows.size > 1 else rows]
+    return float(share.max() if mode == "discharge" else 1.0 - share.min())
+
+
 # -- capacity --------------------------------------------------------------
 def discharge_capacity_share(reading: Reading, cycle: str) -> float:
     """Charge of the CC discharge over the nominal areal capacity."""
@@ -330,6 +386,13 @@ OBSERVABLES: dict[str, Callable[..., Value]] = {
         start_order,
         slow_discharge_loss,
         slow_discharge_loss_time,
+        lateral_at,
+        lateral_order,
+        lateral_speed_order,
+        vertical_on_charge,
+        vertical_order,
+        slow_lateral_growth,
+        divergent_share,
         discharge_capacity_share,
         nominal_capacity,
     )

@@ -132,10 +132,13 @@ def load_study(path: Path) -> Study:
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # dataclasses look their module up
+    sys.path.insert(0, str(path.parent))
     try:
         specification.loader.exec_module(module)
     except Exception as error:
         raise InputError(f"cannot be loaded: {_told(error)}", field=path.name) from error
+    finally:
+        sys.path.remove(str(path.parent))
     study = getattr(module, "study", None)
     if not callable(study):
         raise InputError("has no function study(context)", field=path.name, remedy="Write one")

@@ -1,0 +1,160 @@
+"""Dependences switched off: each switch changes its law exactly as it says, and nothing else."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from lithoscape.errors import InputError
+from lithoscape.materials import NUMPY, derivative, get_electrolyte, get_set, ufl_maths
+from lithoscape.materials.ablate import ABLATIONS, ablate, graded_diffusivity
+from lithoscape.materials.solubility import WIDTH, Dissolved, limited_solubility
+from lithoscape.scenario.schema import Materials
+
+SET = replace(get_set("ORegan2022_half"), electrolyte=get_electrolyte("Landesfeind2019_EC_EMC_3_7"))
+"""Everything depends on everything: D_s(x), t+(c), TDF(c)."""
+C0, T = SET.electrolyte.initial_concentration, SET.temperature
+SALT = np.array([1.0, 30.0, 700.0, C0, 1900.0, 4000.0])
+LAWS = ("conductivity", "diffusivity", "transference", "thermodynamic_factor")
+
+
+def values(m) -> dict[str, np.ndarray]:
+    """Every law that a switch could touch, at many points."""
+    el, x = m.electrolyte, np.linspace(0.3, 0.9, SALT.size)
+    out = {name: np.broadcast_to(law(SALT, T, NUMPY) if callable(law) else law, SALT.shape)
+           for name, law in ((name, getattr(el, name)) for name in LAWS)}  # fmt: skip
+    a = m.positive.material
+    out["i0"] = a.exchange_current(SALT, 0.4 * a.c_max, a.c_max, T, NUMPY)
+    D = a.diffusivity
+    out["D_s"] = np.broadcast_to(D(x, T, NUMPY) if callable(D) else D, x.shape)
+    out["U"] = a.ocp(x, NUMPY)
+    out["lithium"] = m.negative.exchange_current(SALT, T, NUMPY)
+    return out
+
+
+BASE = values(SET)
+AT_REST = list(SALT).index(C0)
+TOUCHED = {
+    "exchange_current": ("i0", BASE["i0"][AT_REST]),
+    "electrolyte_conductivity": ("conductivity", BASE["conductivity"][AT_REST]),
+    "electrolyte_diffusivity": ("diffusivity", BASE["diffusivity"][AT_REST]),
+    "transference": ("transference", BASE["transference"][AT_REST]),
+    "thermodynamic_factor": ("thermodynamic_factor", BASE["thermodynamic_factor"][AT_REST]),
+    "solid_diffusivity": ("D_s", SET.positive.material.diffusivity(0.5, T, NUMPY)),
+    "diffusion_potential": ("thermodynamic_factor", 0.0),
+}
+
+
+def test_every_switch_is_tried_and_offered_by_scenarios() -> None:
+    assert set(TOUCHED) == set(ABLATIONS)
+    (switch,) = (f for n, f in Materials.model_fields.items() if n == "ablate")
+    assert set(switch.annotation.__args__[0].__args__) == set(ABLATIONS)
+    assert all(np.ptp(BASE[name]) > 0 for name, _ in TOUCHED.values())
+
+
+@pytest.mark.parametrize("name", list(ABLATIONS))
+def test_a_switch_changes_its_law_and_no_other(name: str) -> None:
+    law, value = TOUCHED[name]
+    now = values(ablate(SET, [name]))
+    assert now[law] == pytest.approx(np.full(SALT.size, value), rel=1e-15, abs=0)
+    for other in set(BASE) - {law}:
+        assert np.array_equal(now[other], BASE[other]), other
+
+
+def test_switches_do_not_mind_their_order() -> None:
+    names = ["diffusion_potential", "exchange_current", "transference"]
+    assert ablate(SET, names) == ablate(SET, names[::-1])
+    assert ablate(SET, []) is SET
+    changed = ablate(SET, names)
+    same = [f.name for f in fields(SET) if getattr(SET, f.name) == getattr(changed, f.name)]
+    assert set(same) == {f.name for f in fields(SET)} - {"positive", "electrolyte"}
+
+
+def test_full_cells_are_switched_on_both_sides() -> None:
+    full = ablate(get_set("ORegan2022"), ["exchange_current"])
+    for electrode in (full.positive, full.negative):
+        a = electrode.material
+        assert np.ptp(a.exchange_current(SALT, 0.4 * a.c_max, a.c_max, T, NUMPY)) == 0
+
+
+def test_switched_off_terms_are_gone_from_the_forms() -> None:
+    """In UFL a zero factor is the number zero: the term vanishes, it is not merely small."""
+    import ufl
+    from ufl.constantvalue import Zero
+
+    c = ufl.Coefficient(ufl.FunctionSpace(ufl.Mesh(_element((1,))), _element()))
+    el = ablate(SET, ["diffusion_potential"]).electrolyte
+    assert isinstance(el.thermodynamic_factor(c, T, ufl_maths()), Zero)
+    el = ablate(SET, ["electrolyte_conductivity"]).electrolyte
+    assert float(el.conductivity(c, T, ufl_maths())) == BASE["conductivity"][AT_REST]
+
+
+def _element(shape=()):
+    import basix.ufl
+
+    return basix.ufl.element("Lagrange", "interval", 1, shape=shape or None)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["exchange_currents"], "Did you mean 'exchange_current'"),
+        (["exchange_current", "exchange_current"], "named twice"),
+        (["diffusion_potential", "thermodynamic_factor"], "has no effect"),
+    ],
+)
+def test_nonsense_is_refused(names, message) -> None:
+    with pytest.raises(InputError, match=message):
+        ablate(SET, names)
+
+
+def test_there_must_be_something_to_switch_off() -> None:
+    nmc622 = get_set("NMC622_half")
+    for name in ("transference", "solid_diffusivity"):
+        with pytest.raises(InputError, match=r"does not depend|constant already"):
+            ablate(nmc622, [name])
+
+
+# -- dependences that are added ------------------------------------------------
+def test_a_graded_diffusivity_spans_its_decades() -> None:
+    m = get_set("NMC622_half")
+    D = graded_diffusivity(m, -1.5).positive.material.diffusivity
+    assert D(0.5, T) == m.positive.material.diffusivity
+    assert D(1.0, T) / D(0.0, T) == pytest.approx(10**-1.5, rel=1e-14)
+    assert ablate(graded_diffusivity(m, -1.5), ["solid_diffusivity"]) == m
+    with pytest.raises(InputError, match="depends on the state of lithiation already"):
+        graded_diffusivity(SET, 1.0)
+
+
+def test_dissolved_salt_ends_at_the_solubility() -> None:
+    d = Dissolved(3000.0)
+    c = np.array([1.0, 500.0, 1500.0, 3000.0, 4500.0, 1e5])
+    assert d(c[:3]) == pytest.approx(c[:3], rel=1e-14)
+    assert d(c[3]) == pytest.approx(3000.0 * (1 - WIDTH * np.log(2)), rel=1e-14)
+    assert d(c[4:]) == pytest.approx(3000.0, rel=1e-14)
+    near = np.linspace(2500.0, 3500.0, 41)
+    assert d.share(near) == pytest.approx(derivative(d, near), rel=1e-12, abs=1e-15)
+
+
+def test_precipitated_salt_neither_moves_nor_counts() -> None:
+    solubility = 2000.0
+    el = limited_solubility(SET, solubility).electrolyte
+    d, old = Dissolved(solubility), SET.electrolyte
+    c = np.array([200.0, 1000.0, 1950.0, 2000.0, 2100.0, 2600.0])
+    share = derivative(d, c)
+    assert el.conductivity(c, T) == pytest.approx(old.conductivity(d(c), T), rel=1e-14)
+    assert el.transference(c, T) == pytest.approx(old.transference(d(c), T), rel=1e-14)
+    # D grad c and TDF grad ln c are those of the dissolved salt, by the chain rule
+    assert el.diffusivity(c, T) == pytest.approx(old.diffusivity(d(c), T) * share, rel=1e-10, abs=1e-26)
+    gradient = derivative(lambda x: np.log(d(x)), c)
+    assert el.thermodynamic_factor(c, T) / c == pytest.approx(
+        old.thermodynamic_factor(d(c), T) * gradient, rel=1e-10, abs=1e-18
+    )
+    a = limited_solubility(SET, solubility).positive.material
+    assert a.exchange_current(2600.0, 2e4, a.c_max, T, NUMPY) == pytest.approx(
+        a.exchange_current(5000.0, 2e4, a.c_max, T, NUMPY), rel=1e-14
+    )
+    plain = SET.positive.material.exchange_current
+    assert a.exchange_current(700.0, 2e4, a.c_max, T, NUMPY) == plain(700.0, 2e4, a.c_max, T, NUMPY)
+    with pytest.raises(InputError, match="starts near or above"):
+        limited_solubility(SET, 1000.0)
