@@ -69,7 +69,7 @@ class SLine:
             ``of_s`` not positive.
         """
         sigma = uncertainty("compton.s_uncertainty", of_s)
-        s = np.asarray(s, dtype=float)
+        s, sigma = np.broadcast_arrays(np.asarray(s, dtype=float), sigma)
         (a, b), (_, d) = self.covariance
         return np.asarray(abs(self.slope) * sigma), np.sqrt(a * s**2 + 2 * b * s + d)
 
