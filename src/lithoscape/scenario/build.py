@@ -10,7 +10,6 @@ from mpi4py import MPI
 
 from ..constants import HOUR, MILLIAMPERE_HOUR_PER_CM2
 from ..errors import InputError
-from ..instruments.gauge_volume import GaugeMap
 from ..materials import MaterialSet, change, get_electrolyte, get_set
 from ..materials.ablate import ablate, graded_diffusivity
 from ..materials.change import value_at
@@ -25,6 +24,7 @@ from ..problem import Problem
 from ..protocol import Base, Sequence, check_protocol, parse_protocol
 from ..simulate import Moment
 from ..specification import relocated
+from .devices import Devices, devices
 from .microstructure import Microstructure, Progress, microstructure, shared_mesh
 from .phases import active_phases, on_mesh, resolved_cell, roles
 from .schema import Cracked, Layered, LayerSpec, Materials, Resolved, Scenario, Transport
@@ -49,7 +49,7 @@ class Plan:
     sequence: Sequence
     base: Base
     moments: tuple[Moment, ...]
-    gauge: GaugeMap | None
+    devices: Devices
     surface: float
     """Through-plane coordinate of the separator-side surface of the positive electrode [m]."""
 
@@ -108,10 +108,10 @@ def build_plan(scenario: Scenario, folder: Path | None = None) -> Plan:
     surface = materials.separator.thickness
     if not materials.is_half_cell:
         surface += materials.negative.thickness  # type: ignore[union-attr]
-    gauge = _gauge(scenario, materials, geometry)
+    found = devices(scenario.instruments, scenario.geometry.kind, geometry, materials.positive.thickness)
     _check_film(scenario)
     moments = (*_moments(scenario, sequence), *_frames(scenario, sequence, base))
-    return Plan(scenario, materials, geometry, cell, sequence, base, moments, gauge, surface)
+    return Plan(scenario, materials, geometry, cell, sequence, base, moments, found, surface)
 
 
 def _materials(scenario: Scenario) -> tuple[MaterialSet, Geometry]:
@@ -352,35 +352,3 @@ def _frames(scenario: Scenario, sequence: Sequence, base: Base) -> list[Moment]:
         for turn, time in lasting
         for k in range(1, 1 + int(time / pause))
     ]
-
-
-def _gauge(scenario: Scenario, m: MaterialSet, geometry: Geometry) -> GaugeMap | None:
-    spec = scenario.instruments.gauge_map
-    if spec is None:
-        return None
-    if not isinstance(geometry, CrackedCell):
-        raise InputError(
-            "a gauge map needs a cross-section", field="instruments.gauge_map",
-            value=scenario.geometry.kind, remedy="Use geometry.kind cracked",
-        )  # fmt: skip
-    gauge = GaugeMap(
-        tuple(d * UM for d in spec.depths_um),
-        tuple(x * UM for x in spec.positions_um),
-        (spec.beam_um[0] * UM, spec.beam_um[1] * UM),
-        {name: tuple(x * UM for x in members) for name, members in spec.groups.items()},
-    )
-    width, height = spec.beam_um
-    thickness, half_width = 1e6 * m.positive.thickness, 1e6 * geometry.half_width
-    if max(spec.depths_um) + height / 2 > thickness or min(spec.depths_um) < height / 2:
-        raise InputError(
-            "a gauge volume leaves the electrode", field="instruments.gauge_map.depths_um",
-            value=spec.depths_um, remedy=f"Keep depths from {height / 2:g} to {thickness - height / 2:g} um",
-        )  # fmt: skip
-    if max(map(abs, spec.positions_um)) + width / 2 > half_width:
-        raise InputError(
-            "a gauge volume leaves the cell", field="instruments.gauge_map.positions_um",
-            value=spec.positions_um,
-            remedy=f"Keep every box of {width:g} um width within {half_width:g} um of the crack's centre, "
-            "or increase geometry.half_width_um",
-        )  # fmt: skip
-    return gauge

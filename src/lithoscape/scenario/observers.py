@@ -13,12 +13,13 @@ import numpy as np
 import xarray as xr
 
 from ..fields import FieldMaps
-from ..instruments.gauge_volume import GaugeMap
 from ..models.observe import Lithiation
 from ..probe import Box, BoxAverages
 from ..problem import Problem
 from ..simulate import Simulation
 from .build import Plan
+from .devices import modes, with_readings
+from .placing import Placed
 from .schema import Layered
 
 MOMENTS = "moments.npz"
@@ -42,24 +43,14 @@ class HomogenisedObservers:
             "Delithiating share of active material": self.lithiation.delithiating,
         }
         self.coordinates: dict[str, dict[str, Any]] = {}
-        self.gauge: GaugeMap | None = plan.gauge
-        self.signal: np.ndarray | None = None
-        if self.gauge is not None:
-            self._place_gauge(self.gauge)
+        self.placed = Placed(plan, problem, self.lithiation)
+        self.probes |= self.placed.probes
+        self.coordinates |= self.placed.coordinates
         if plan.scenario.electrode.layers:
             self._place_layers()
 
     def _fields_file(self) -> Path | None:
         return self.folder / "fields.bp" if self.plan.scenario.output.fields and self.plan.moments else None
-
-    def _place_gauge(self, gauge: GaugeMap) -> None:
-        averages = BoxAverages(
-            self.problem.domain, self.lithiation.space, self.lithiation.active, gauge.boxes(self.plan.surface)
-        )
-        self.signal = averages.signal.reshape(gauge.shape)
-        name = "Gauge state of lithiation"
-        self.probes[name] = lambda: averages(self.lithiation.by_class()).reshape(gauge.shape)
-        self.coordinates[name] = {"depth": gauge.depths, "position": gauge.positions}
 
     def _place_layers(self) -> None:
         """Means over the layers of a graded electrode, and a profile over its depth from the separator."""
@@ -113,12 +104,14 @@ class HomogenisedObservers:
         self.maps.restore(names, [float(t) for t in times], values)
 
     def annotated(self, record: xr.Dataset) -> xr.Dataset:
-        """The record with what does not change in time, and the gauge's groups."""
+        """The record with what does not change in time, and what the instruments read of it."""
         record = record.copy()
-        if self.signal is not None:
-            record["Gauge signal"] = (("depth", "position"), self.signal, {"units": "1"})
-        groups = {} if self.gauge is None else {k: list(v) for k, v in self.gauge.groups.items()}
-        return record.assign_attrs(gauge_groups=json.dumps(groups))
+        for name, (dims, values, attributes) in self.placed.fixed.items():
+            record[name] = (dims, values, attributes)
+        gauge = self.plan.devices.gauge
+        groups = {} if gauge is None else {k: list(v) for k, v in gauge.groups.items()}
+        record = record.assign_attrs(gauge_groups=json.dumps(groups))
+        return with_readings(record, self.plan.devices, modes(self.plan.sequence))
 
     def finish(self, record: xr.Dataset) -> xr.Dataset | None:
         """Close files; the maps on rank 0 if there are any to draw (called by all ranks)."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..errors import InputError
 from ..field_files import FieldFiles, Snapshot
 from ..models.observe import ResolvedLithiation, orientation
 from ..models.resolved import ResolvedCell
@@ -20,7 +21,9 @@ from ..report.resolved_pictures import write_state_pictures
 from ..resolved_fields import ResolvedFields
 from ..simulate import Simulation
 from .build import FRAME, UM, Plan
+from .devices import COMPTON, COMPTON_SIGNAL, modes, with_readings
 from .phases import active_phases, on_mesh
+from .placing import ResolvedCompton
 
 SLABS = 24
 """Slices of the electrode's depth in which the lithiation is averaged."""
@@ -74,6 +77,22 @@ class ResolvedObservers:
             "Spread of state of lithiation by depth": {"slab": self.lithiation.profile(SLABS)[0]},
             "Share of active material by state of lithiation": {"sol": (np.arange(BINS) + 0.5) / BINS},
         }
+
+        self.compton = self._place_compton()
+
+    def _place_compton(self) -> ResolvedCompton | None:
+        spec = self.plan.devices.compton
+        if spec is None:
+            return None
+        if spec.pixel_um is not None:
+            raise InputError(
+                "pixels are for homogenised cells", field="instruments.compton.pixel_um", value=spec.pixel_um,
+                remedy="Leave it out: regions are averaged over the whole electrode",
+            )  # fmt: skip
+        regions = ResolvedCompton(spec, self.lithiation)
+        self.probes[COMPTON] = regions
+        self.coordinates[COMPTON] = {"region": np.arange(1, regions.camera.regions + 1)}
+        return regions
 
     # a record asks for several columns of one state: the first probe of a row computes them all
     def _mean(self) -> float:
@@ -129,7 +148,10 @@ class ResolvedObservers:
         record = record.assign_coords(particle=("particle", table.number))
         for name, (values, unit) in fixed.items():
             record[name] = ("particle", values, {"units": unit})
-        return record.assign_attrs(gauge_groups="{}", **self._against_sphere(record))
+        if self.compton is not None:
+            record[COMPTON_SIGNAL] = ("region", self.compton.signal, {"units": "1"})
+        record = record.assign_attrs(gauge_groups="{}", **self._against_sphere(record))
+        return with_readings(record, self.plan.devices, modes(self.plan.sequence))
 
     def _against_sphere(self, record: xr.Dataset) -> dict[str, str]:
         """Spread in a sphere by itself at the moments, and how deep particles spread as much."""

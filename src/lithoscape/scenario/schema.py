@@ -267,6 +267,21 @@ ProtocolEntry = Annotated[
 ]
 
 
+Angle = Annotated[float, Field(gt=0, lt=90, allow_inf_nan=False)]
+Range = Annotated[list[Finite], Field(min_length=2, max_length=2)]
+
+
+class CollimatorSpec(Strict):
+    """Slits of a multi-channel collimator."""
+
+    slit_um: Positive = Field(50.0, description="opening of the inner slits, not their period")
+    inner_mm: Positive = 50.0
+    outer_mm: Positive = 200.0
+    flat: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        0.0, description="flat top of the weight along the beam over its half-maximum width; 0: triangle"
+    )
+
+
 class GaugeMapSpec(Strict):
     """Multi-channel-collimator XRD map: gauge volumes by depth and lateral position."""
 
@@ -274,12 +289,66 @@ class GaugeMapSpec(Strict):
     positions_um: Annotated[list[Finite], Field(min_length=1)]
     beam_um: Annotated[list[Positive], Field(min_length=2, max_length=2)]
     groups: dict[str, Annotated[list[Finite], Field(min_length=1)]]
+    crack_length_um: Micrometres | None = Field(
+        None, description="along the beam; beyond its ends the electrode far from the crack mixes in"
+    )
+    reflections_two_theta_deg: list[Angle] = Field(
+        default_factory=list, description="angles of reflections, each with a gauge volume of its own length"
+    )
+    collimator: CollimatorSpec = CollimatorSpec()
+    pattern_time_s: Positive | None = Field(None, description="points one after another, this long each")
+    order: Literal["positions first", "depths first"] = "positions first"
+    weighting: Literal["plain", "signal"] | None = Field(None, description="records averages of the groups")
+    sol_uncertainty: Positive | None = Field(
+        None, description="standard uncertainty of the SoL of one pattern of uncracked electrode"
+    )
+
+    @model_validator(mode="after")
+    def _length_of_crack(self) -> GaugeMapSpec:
+        if self.reflections_two_theta_deg and self.crack_length_um is None:
+            raise PydanticCustomError(
+                "no_length", "reflections differ where a crack ends within the gauge volume",
+                {"remedy": "Give crack_length_um, or leave reflections_two_theta_deg out"},
+            )  # fmt: skip
+        return self
+
+
+class ComptonSpec(Strict):
+    """Compton imaging: lithium content by depth region, and by pixel across the electrode."""
+
+    regions: Annotated[int, Field(ge=1, le=100)] = Field(3, description="equal parts of the thickness")
+    edges_um: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        default_factory=list,
+        description="depths from the separator that bound regions, instead of equal ones",
+    )
+    beam_um: Micrometres | None = Field(None, description="height of the sheet beam; default: the region's")
+    pixel_um: Micrometres | None = Field(None, description="pixels across the electrode (2D, 3D)")
+    region_time_min: Positive = Field(12.0, description="exposure of a region; all in turn during each rest")
+    counts: Positive | None = Field(
+        None, description="photons per region in both momentum windows (NMC811): records the uncertainty"
+    )
+
+
+class CyclerSpec(Strict):
+    """What the cycler writes down of voltage and current."""
+
+    interval_s: Positive = Field(description="longest time between samples")
+    trigger_mV: Positive | None = Field(None, description="change of voltage that takes a sample")
+    voltage_resolution_mV: Positive
+    voltage_noise_mV: Positive | None = None
+    voltage_range_V: Range | None = None
+    current_resolution_A_m2: Positive
+    current_noise_A_m2: Positive | None = None
+    current_range_A_m2: Range | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class Instruments(Strict):
     """Virtual instruments to place in the cell."""
 
     gauge_map: GaugeMapSpec | None = None
+    compton: ComptonSpec | None = None
+    cycler: CyclerSpec | None = None
 
 
 class MomentSpec(Strict):
