@@ -17,6 +17,7 @@ VERBS = [
     ("check",),
     ("schema",),
     ("report",),
+    ("fit",),
     ("generate",),
     ("measure",),
     ("mesh",),

@@ -11,7 +11,7 @@ import yaml
 from lithoscape.scenario import load_scenario, prepare, run_scenario, variant_names
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
-FILES = sorted(FOLDER.glob("*.yaml"))
+FILES = sorted(file for file in FOLDER.glob("*.yaml") if not file.name.startswith("fit_"))
 VARIANTS = [(file.stem, name) for file in FILES for name in variant_names(file)]
 
 HALF = {0: (4932.4, 4.2), 1: (5912.1, 4.2), 3: (12005.6, 3.5)}

@@ -6,6 +6,7 @@ import sys
 
 from ..errors import LithoscapeError
 from . import (  # noqa: F401  each registers its verbs
+    fit,
     images,
     impedance,
     materials,

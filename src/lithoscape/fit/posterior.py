@@ -55,7 +55,6 @@ class Posterior:
 
 def surrogate(at: Derivatives) -> LogLikelihood:
     """-chi2/2 with r(t) = r + J d + diag(H) d^2 / 2 around a point, nothing simulated."""
-
     basis = np.concatenate([at.at.residual[:, None], at.jacobian, 0.5 * at.curvature], axis=1)
     gram = basis.T @ basis
 

@@ -1,8 +1,8 @@
 """Screening: which parameters matter over their whole range, before anything is fitted (SALib).
 
 Morris' elementary effects (Technometrics 33 (1991) 161; mu* of Campolongo et al. 2007) tell few from many
-influential parameters with some tens of simulations; Sobol's indices (Saltelli et al. 2010) say which share of
-the variance each explains, alone and with others, and need thousands: of the model only if it is fast.
+influential parameters with some tens of simulations; Sobol's indices (Saltelli et al. 2010) say which
+share of the variance each explains, alone and with others, and need thousands: only of a fast model.
 """
 
 from __future__ import annotations
