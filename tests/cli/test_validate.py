@@ -251,11 +251,57 @@ def test_runs_are_kept_and_continued(here: Path, monkeypatch) -> None:
     assert one.attrs["wall_time_s"] > 0
     context.run(HALF.name, None, {**SHORT, "electrode.porosity": 0.4})
     assert len(calls) == 2
-    # an interrupted run continues from its checkpoint
-    folder = Path(one.attrs["folder"])
-    monkeypatch.setattr(validate, "_kept", lambda place: None)
-    context.run(HALF.name, None, SHORT)
-    assert calls[2] == ({"resume": True} if list(folder.glob("checkpoint*")) else {})
+
+
+def test_interrupted_runs_continue(here: Path, monkeypatch) -> None:
+    """A run that was interrupted is told as such, and the next call goes on from its checkpoint."""
+    from lithoscape import records
+    from lithoscape.scenario import validate
+
+    context = CaseContext(here / "out", True, None, HALF.parent)
+    changes = {**SHORT, "solver.checkpoint_every": 1}
+    record = context.run(HALF.name, None, changes)
+    folder = Path(record.attrs["folder"])
+    assert list(folder.glob("checkpoint*"))
+    calls = []
+    real = validate.run_scenario
+
+    def watched(loaded, folder, **options):
+        calls.append(options)
+        return real(loaded, folder, **options)
+
+    monkeypatch.setattr(validate, "run_scenario", watched)
+    records.save(record.assign_attrs(status="interrupted"), folder / "record.nc")
+    again = context.run(HALF.name, None, changes)
+    assert calls == [{"resume": True}]
+    assert again["time"].values[-1] == record["time"].values[-1]
+    # a checkpoint that cannot be used is no obstacle
+    records.save(record.assign_attrs(status="interrupted"), folder / "record.nc")
+    for file in folder.glob("checkpoint*"):
+        file.write_bytes(b"x")
+    again = context.run(HALF.name, None, changes)
+    assert again["time"].values[-1] == record["time"].values[-1]
+
+
+def test_an_interruption_is_an_error_with_a_remedy(here: Path, monkeypatch) -> None:
+    from lithoscape.scenario import validate
+
+    context = CaseContext(here / "out", True, None, HALF.parent)
+    record = context.run(HALF.name, None, SHORT)
+    broken = record.assign_attrs(status="interrupted", message="at 3 s")
+    monkeypatch.setattr(validate, "_kept", lambda folder: None)
+    monkeypatch.setattr(validate, "_computed", lambda loaded, folder: broken)
+    with pytest.raises(SolveError, match=r"did not finish: at 3 s.*continue when this is called again"):
+        context.run(HALF.name, None, SHORT)
+
+
+def test_kept_runs_outlive_new_keys_of_the_schema() -> None:
+    from lithoscape.scenario import load_scenario
+    from lithoscape.scenario.validate import run_digest
+
+    plain = run_digest(load_scenario(HALF))
+    assert plain == run_digest(load_scenario(HALF, None, {"materials.ablate": []}))
+    assert plain != run_digest(load_scenario(HALF, None, {"materials.ablate": ["exchange_current"]}))
 
 
 def test_a_run_that_fails_is_told_and_not_tried_again(here: Path, monkeypatch) -> None:

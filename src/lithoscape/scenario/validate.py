@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import xarray as xr
 
@@ -77,8 +78,12 @@ class CaseContext:
 
 
 def run_digest(loaded: Loaded) -> str:
-    """Hash of a scenario and of the recipe or mesh file it names (12 hex digits)."""
-    made = hashlib.sha256(loaded.digest().encode())
+    """Hash of a scenario and of the recipe or mesh file it names (12 hex digits).
+
+    Values that are defaults do not count, so that a key added to the schema leaves kept runs valid.
+    """
+    told = loaded.scenario.model_dump(mode="json", exclude_defaults=True)
+    made = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     geometry = loaded.scenario.geometry
     if isinstance(geometry, Resolved):
         for name in (geometry.recipe, geometry.mesh):
@@ -103,8 +108,8 @@ def _computed(loaded: Loaded, folder: Path) -> xr.Dataset:
     if store.exists(folder / CHECKPOINT, MPI.COMM_WORLD):
         try:
             return run_scenario(loaded, folder, resume=True).solution.record
-        except InputError:
-            pass  # a checkpoint of another number of ranks or version: start anew
+        except (InputError, ValueError, KeyError, EOFError, BadZipFile):
+            pass  # a checkpoint of another number of ranks or version, or half a file: start anew
     return run_scenario(loaded, folder).solution.record
 
 
