@@ -64,6 +64,7 @@ def figures(cell: Cell) -> dict[str, float | str]:
         "implied_diffusivity": float(np.mean([*through, *across])),
         "porosity_for_capacity": paper.porosity_for(paper.AREAL),
         "capacity_of_swing": 3600 * paper.mean_swing() * paper.full_capacity(),
+        "implied_ratio": float(np.mean([*through, *across])) / cell.diffusivity,
         "mean_swing": paper.mean_swing(),
         "core_electrons": paper.most_core_electrons(),
     }

@@ -32,8 +32,8 @@ class Cycle:
     """What a charge, a rest, a discharge and a rest came to.
 
     ``charged`` and ``discharged`` are 1-x by region as the instrument sees them during the rests; ``full``
-    and ``empty`` are the profiles over the depth at the ends of charge and discharge. Capacities in A h/m2 (charge,
-    discharge), salt in mol/m3 (lowest, highest of the run).
+    and ``empty`` are the profiles over the depth at the ends of charge and discharge. Capacities in A h/m2
+    (charge, discharge), salt in mol/m3 (lowest, highest of the run).
     """
 
     rate: float

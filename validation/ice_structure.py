@@ -1,5 +1,4 @@
-"""The generated freeze-cast structure: transport of its regions in steady state and as diffusion "
-"impedance."""
+"""The generated freeze-cast structure: transport of its regions, steady and as diffusion impedance."""
 
 from __future__ import annotations
 
