@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from lithoscape import records
+from lithoscape.validation.cases import Case
+from lithoscape.validation.compare import compare, measured_text, simulated_text
 from lithoscape.validation.reading import Frame, Reading
 
 MODES = {"charge": "#fff3c4", "discharge": "#dceaf7", "hold": "#f8d9d9", "rest": "#ffffff"}
@@ -42,14 +45,15 @@ def cycle_numbers(reading: Reading) -> list[int]:
     return sorted({int(c) for c in np.round(reading.values("Cycle"))})
 
 
-def courses(record: xr.Dataset, frame: Frame, file: Path) -> Path:
+def courses(record: xr.Dataset, case: Case, file: Path) -> Path:
     """State of lithiation of levels and, in the bottom level, of lateral groups; a row per cycle."""
+    frame = case.frame
     reading = Reading(record, frame)
     cycles, number = cycle_numbers(reading), np.round(reading.values("Cycle")).astype(int)
     figure = Figure(figsize=(10, 2.6 * len(cycles) + 0.9), layout="constrained")
     axes = figure.subplots(len(cycles), 2, squeeze=False, sharey=True)
     lowest = list(frame.levels_um)[-1]
-    rates = {reading.number(name): name for name in frame.cycles if _has(reading, name)}
+    told = notes(record, case, lowest)
     for line, cycle in zip(axes, cycles, strict=True):
         rows = np.flatnonzero(number == cycle)
         time = (reading.time[rows] - reading.time[rows[0]]) / 60
@@ -61,22 +65,41 @@ def courses(record: xr.Dataset, frame: Frame, file: Path) -> Path:
             line[0].plot(time, 100 * reading.level(name)[rows], color=LEVEL[name], label=f"{name} level")
         for role in frame.groups:
             line[1].plot(time, 100 * reading.group(lowest, role)[rows], color=GROUP[role], label=role)
-        line[0].set_ylabel(f"{rates.get(cycle, f'cycle {cycle + 1}')}\nSoL [%]")
+        line[0].set_ylabel(f"{rates(reading, cycle)}\nSoL [%]")
+        for k, axis in enumerate(line):
+            box = {"facecolor": "white", "alpha": 0.85, "lw": 0, "pad": 1.5}
+            axis.text(0.02, 0.04, told.get((cycle, k), ""), transform=axis.transAxes, fontsize=8, bbox=box)
     axes[0, 0].set_title("level averages")
     axes[0, 1].set_title(f"{lowest} level: near crack, middle, bulk")
     for axis in axes[0]:
-        axis.legend(loc="lower right", fontsize=8, framealpha=0.9)
+        axis.legend(loc="upper right", fontsize=8, framealpha=0.9)
     for axis in axes[-1]:
         axis.set_xlabel("time in the cycle [min]")
     return saved(figure, file)
 
 
-def _has(reading: Reading, name: str) -> bool:
-    try:
-        reading.number(name)
-    except Exception:
-        return False
-    return True
+def rates(reading: Reading, cycle: int) -> str:
+    """Rates of the charge and the first discharge of a cycle, once if they are the same."""
+    texts = [
+        next(s["text"] for s in reading.steps if int(s["cycle"]) == cycle and s["mode"] == mode)
+        for mode in ("charge", "discharge")
+    ]
+    found = [re.search(r"at ([\d.]+C)", text) for text in texts]
+    return "/".join(dict.fromkeys(hit.group(1) for hit in found if hit))
+
+
+def notes(record: xr.Dataset, case: Case, lowest: str) -> dict[tuple[int, int], str]:
+    """Cycle and column -> separation at the end of the CC discharge, simulated and measured."""
+    reading, out = Reading(record, case.frame), {}
+    columns = {"vertical_separation": 0, "lateral_separation": 1}
+    for target, row in zip(case.targets, compare(record, case), strict=True):
+        column = columns.get(target.observable)
+        if column is None or row.simulated is None or target.arguments.get("level", lowest) != lowest:
+            continue
+        what = ("top - bottom", "near - bulk")[column]
+        text = f"end of CC discharge, {what}: {simulated_text(row)} (measured {measured_text(row)})"
+        out[reading.number(target.arguments["cycle"]), column] = text
+    return out
 
 
 def divergence(record: xr.Dataset, frame: Frame, moments: dict[str, str], file: Path) -> Path:

@@ -81,7 +81,7 @@ def introduction(own: Model, limited: Model) -> str:
 
 
 def _pictures(context: Context, case: Case, found: Findings, record: xr.Dataset, model: Model) -> None:
-    file = figures.courses(record, case.frame, context.folder / "courses.png")
+    file = figures.courses(record, case, context.folder / "courses.png")
     text = f"State of lithiation in the three cycles; {model.words}."
     found.pictures.append(Picture(file, text))
     modes = {name: mode for name, (_, _, _, mode) in MOMENTS.items()}

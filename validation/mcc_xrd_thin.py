@@ -54,7 +54,7 @@ def study(context: Context) -> Findings:
         ]
         columns = ("quantity", "conditions", "measured", own.name)
         found.tables.append(Table("The same with the scenario as it stands", columns, lines, own.words))
-    picture = figures.courses(record, case.frame, context.folder / "courses.png")
+    picture = figures.courses(record, case, context.folder / "courses.png")
     found.pictures.append(Picture(picture, f"State of lithiation in the four cycles; {model.words}."))
     seconds = f"{record.attrs['wall_time_s']:.0f}"
     found.tables.append(Table("Four cycles", ("record", "wall time [s]"), [("thin", seconds)], timing=True))

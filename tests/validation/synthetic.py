@@ -170,11 +170,11 @@ AGAINST = {"Charge at 0.5C until 4.3 V": (14, 0.02), "Discharge at 0.1C until 2.
 
 
 def delithiating(text, mode, minutes):
-    """Share of the material that delithiates; the first row of a step is still that of the step before."""
+    """Share of the material that delithiates; in the first minute of a step half of it, whatever the mode."""
     along = {"charge": 1.0, "hold": 1.0, "discharge": 0.0}.get(mode, 0.5)
     until, share = AGAINST.get(text, (0, 0.0))
     out = np.where(minutes < until, abs(along - share), along)
-    out[0] = 0.5
+    out[minutes < 1] = 0.5
     return out
 
 

@@ -157,7 +157,11 @@ def test_shares_against_the_cell_are_found(record, case):
     assert rows["div_share_slow"].verdict == "not met"
     reading = Reading(record, case.frame)
     with pytest.raises(NotTestable, match="no direction"):
-        obs.divergent_share(reading, "0.5C", "rest", 0)
+        obs.divergent_share(reading, "0.5C", "rest", 0, 0.0)
+    with pytest.raises(NotTestable, match="ended within 90 min"):
+        obs.divergent_share(reading, "0.5C", "charge", 0, 90.0)
+    assert obs.divergent_share(reading, "0.5C", "charge", 0, 13.5) == pytest.approx(0.02)
+    assert obs.divergent_share(reading, "0.5C", "charge", 0, 14.0) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -57,6 +57,9 @@ class CaseContext:
     ) -> xr.Dataset:
         """Record of a scenario: computed once, then read from the case's folder."""
         loaded = load_scenario((self.beside / scenario).resolve(), variant, changes)
+        # targets are scored by the case, not once more by each run
+        bare = loaded.scenario.model_copy(update={"validation": None})
+        loaded = replace(loaded, scenario=bare)
         folder = self.folder / "runs" / f"{loaded.name}-{loaded.variant}-{run_digest(loaded)}"
         self.used.append(folder)
         record = _kept(folder)

@@ -333,16 +333,19 @@ def slow_lateral_growth(reading: Reading, cycle: str, level: str) -> float:
     return float(apart.max() - apart[0])
 
 
-def divergent_share(reading: Reading, cycle: str, mode: str, index: int) -> float:
+def divergent_share(reading: Reading, cycle: str, mode: str, index: int, after_min: float) -> float:
     """Largest share of the active volume that reacts against the cell in the ``index``-th step of ``mode``.
 
-    Delithiating while the cell discharges, or lithiating while it charges; the first row of the step, still
-    that of the step before, does not count.
+    Delithiating while the cell discharges, lithiating while it charges; from ``after_min`` minutes into the
+    step, so that what relaxes within one map of the experiment does not count.
     """
     if mode not in ("charge", "discharge"):
         raise NotTestable(f"the cell has no direction in a step {mode!r}")
     rows = reading.step(cycle, mode, index).rows
-    share = reading.values(DELITHIATING)[rows[1:] if rows.size > 1 else rows]
+    later = rows[reading.time[rows] > reading.time[rows[0]] + 60.0 * after_min]
+    if not later.size:
+        raise NotTestable(f"the step ended within {after_min:g} min")
+    share = reading.values(DELITHIATING)[later]
     return float(share.max() if mode == "discharge" else 1.0 - share.min())
 
 
