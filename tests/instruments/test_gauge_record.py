@@ -88,6 +88,19 @@ def test_reflections_by_angle() -> None:
     assert variant.attrs["gauge_two_theta_deg"] == 3.3
 
 
+def test_traces_of_signal_are_no_readings() -> None:
+    """At 6.5 degrees 0.16 % of the weight lies beyond the crack: too little where it is all there is."""
+    crack = FiniteCrack(1.3e-3)
+    names = ("Gauge state of lithiation by reflection", "Gauge signal by reflection")
+    by_default = by_reflection(record(), MCC, crack, [6.5])
+    every = by_reflection(record(), MCC, crack, [6.5], smallest=0.0)
+    assert every[names[1]].values[0, 0, 0] == pytest.approx(0.4 * (1 - crack.share(MCC, 6.5)))
+    assert np.isnan(by_default[names[0]].values[:, 0, :, 0]).all()
+    assert every[names[0]].values[0, 0, :, 0] == pytest.approx([0.3, 0.35])
+    assert by_default[names[0]].values[..., 1:] == pytest.approx(every[names[0]].values[..., 1:])
+    assert np.isnan(seen_at(record(), MCC, crack, 6.5)["Gauge state of lithiation"].values[:, :, 0]).all()
+
+
 def test_weighting_by_signal() -> None:
     sol = np.array([[np.nan, 0.5, 0.8]])
     signal = np.array([[0.0, 0.1, 0.4]])
@@ -113,6 +126,8 @@ def test_patterns_with_less_signal_are_known_less_well() -> None:
     assert weighted[0, 1] == pytest.approx(np.hypot(0.1 * 0.02, 0.4 * 0.01) / 0.5, rel=1e-14)
     found = uncertainties(record(), MAP, 0.01, "signal")
     assert found["Gauge uncertainty"].values[0] == pytest.approx(each[0], rel=1e-14)
+    reflections = record().merge(by_reflection(record(), MCC, FiniteCrack(1.3e-3), [6.5]))
+    assert np.isinf(uncertainties(reflections, MAP, 0.01, "plain")["Gauge uncertainty"].values[0, :, 0]).all()
     assert np.isinf(average_uncertainty(gauge, np.full((1, 3), np.inf), signal)).all()
 
 
@@ -169,6 +184,7 @@ BAD = {
     "angle 0": (lambda: by_reflection(record(), MCC, CRACK, [0.0]), "two_theta_deg"),
     "no far": (lambda: by_reflection(broken("Far signal"), MCC, CRACK, [3.3]), "record"),
     "no gauge": (lambda: averaged(xr.Dataset(), MAP, "plain"), "record"),
+    "trace": (lambda: by_reflection(record(), MCC, CRACK, [3.3], 1.0), "smallest_signal"),
     "weighting": (lambda: averaged(record(), MAP, "signla"), "weighting"),
     "weighting of errors": (lambda: average_uncertainty(MAP, SIGNAL, SIGNAL, "x"), "weighting"),
     "group": (lambda: MAP.members("nera"), "groups"),

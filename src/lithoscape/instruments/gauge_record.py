@@ -32,13 +32,25 @@ ACQUIRED, ACQUIRED_AT = "Gauge state of lithiation as acquired", "Time of acquis
 UNCERTAINTY, AVERAGE_UNCERTAINTY = "Gauge uncertainty", "Gauge average uncertainty"
 
 
+SMALLEST = 0.01
+"""Share of the largest signal below which a pattern is not refined unless told otherwise."""
+
+
 def by_reflection(
-    record: xr.Dataset, collimator: Collimator, crack: FiniteCrack, angles: Sequence[float]
+    record: xr.Dataset,
+    collimator: Collimator,
+    crack: FiniteCrack,
+    angles: Sequence[float],
+    smallest: float = SMALLEST,
 ) -> xr.Dataset:
     """What reflections at ``angles`` (2 theta, degrees) see of a crack of finite length.
 
     Reflections are given by their angle: the label of the lowest one in 10.1039/d6eb00017g (104) does not
     belong to the angle printed beside it (3.3 degrees; the 104 of that cell at 90 keV lies at 3.88).
+
+    ``smallest`` is the share of the map's largest signal below which a volume gives no reading (NaN): in the
+    middle of a wide crack a short gauge volume sees but a trace of the electrode beyond its ends, which a
+    plain mean would count like any other point. 0 keeps every trace.
 
     Returns
     -------
@@ -49,10 +61,16 @@ def by_reflection(
     Raises
     ------
     InputError
-        No angle, one outside 0..90 degrees, or a record without the state far from the crack.
+        No angle, one outside 0..90 degrees, a share outside 0..1, or a record without the state far from the
+        crack.
     """
     for name in (GAUGE, SIGNAL, FAR, FAR_SIGNAL):
         _require(record, name)
+    if not 0.0 <= smallest < 1.0:
+        raise InputError(
+            "a share lies between 0 and 1", field="instruments.gauge_map.smallest_signal", value=smallest,
+            remedy="Give such as 0.01",
+        )  # fmt: skip
     shares = crack.shares(collimator, angles)
     sol = record[GAUGE].transpose("time", "depth", "position").values
     signal = record[SIGNAL].transpose("depth", "position").values
@@ -61,10 +79,12 @@ def by_reflection(
     parts = [mixed(sol, signal, far, far_signal, p) for p in shares]
     nothing = np.zeros_like(far_signal)
     weights = [mixed(nothing, signal, nothing, far_signal, p)[1] for p in shares]
+    limit = smallest * max(float(w.max()) for w in weights)
+    seen = [np.where(w >= limit, p[0], np.nan) for p, w in zip(parts, weights, strict=True)]
     dims = ("depth", "position")
     return xr.Dataset(
         {
-            REFLECTIONS: (("time", "reflection", *dims), np.stack([p[0] for p in parts], axis=1), _one()),
+            REFLECTIONS: (("time", "reflection", *dims), np.stack(seen, axis=1), _one()),
             REFLECTION_SIGNAL: (("reflection", *dims), np.stack(weights), _one()),
             LENGTH: ("reflection", [collimator.length(a) for a in angles], {"units": "m"}),
             SHARE: ("reflection", shares, _one()),
@@ -76,9 +96,15 @@ def by_reflection(
     )
 
 
-def seen_at(record: xr.Dataset, collimator: Collimator, crack: FiniteCrack, two_theta: float) -> xr.Dataset:
+def seen_at(
+    record: xr.Dataset,
+    collimator: Collimator,
+    crack: FiniteCrack,
+    two_theta: float,
+    smallest: float = SMALLEST,
+) -> xr.Dataset:
     """The record with its gauge volumes as one reflection at ``two_theta`` [degrees] sees them."""
-    found = by_reflection(record, collimator, crack, [two_theta]).isel(reflection=0, drop=True)
+    found = by_reflection(record, collimator, crack, [two_theta], smallest).isel(reflection=0, drop=True)
     out = record.copy()
     out[GAUGE] = found[REFLECTIONS].assign_attrs(record[GAUGE].attrs)
     out[SIGNAL] = found[REFLECTION_SIGNAL].assign_attrs(record[SIGNAL].attrs)
@@ -120,12 +146,13 @@ def in_sequence(record: xr.Dataset, acquisition: Acquisition) -> xr.Dataset:
 def uncertainties(record: xr.Dataset, gauge: GaugeMap, full: float, weighting: str) -> xr.Dataset:
     """Standard uncertainty of every pattern and of the averages, counting statistics alone.
 
-    ``full`` is that of a pattern with the largest signal of the map.
+    ``full`` is that of a pattern with the largest signal of the map. Inf where there is no reading.
     """
-    name = REFLECTION_SIGNAL if REFLECTION_SIGNAL in record else SIGNAL
+    values, name = (REFLECTIONS, REFLECTION_SIGNAL) if REFLECTIONS in record else (GAUGE, SIGNAL)
     _require(record, name)
     signal = record[name].values
     each = pattern_uncertainty(signal, full, float(signal.max()))
+    each = np.where(np.isnan(record[values].isel(time=0).values), np.inf, each)
     mean = average_uncertainty(gauge, each, signal, weighting)
     dims = record[name].dims
     return xr.Dataset(

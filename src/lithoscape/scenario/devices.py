@@ -47,6 +47,7 @@ class GaugeReading:
     acquisition: Acquisition | None
     weighting: str | None
     full_uncertainty: float | None
+    smallest: float
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def _reading(spec: GaugeMapSpec) -> GaugeReading:
             value=list(angles), remedy="Give every angle once",
         )  # fmt: skip
     scan = None if spec.pattern_time_s is None else Acquisition(spec.pattern_time_s, spec.order)
-    return GaugeReading(slits, crack, angles, scan, spec.weighting, spec.sol_uncertainty)
+    return GaugeReading(
+        slits, crack, angles, scan, spec.weighting, spec.sol_uncertainty, spec.smallest_signal
+    )
 
 
 def compton_map(spec: ComptonSpec, thickness: float) -> ComptonMap:
@@ -182,7 +185,9 @@ def _gauge_readings(
         return record.merge(more, combine_attrs="override")
 
     if reading.crack is not None and reading.angles:
-        record = joined(by_reflection(record, reading.collimator, reading.crack, reading.angles))
+        record = joined(
+            by_reflection(record, reading.collimator, reading.crack, reading.angles, reading.smallest)
+        )
     if reading.weighting is not None:
         record = joined(averaged(record, gauge, reading.weighting))
     if reading.full_uncertainty is not None:

@@ -299,6 +299,9 @@ class GaugeMapSpec(Strict):
     pattern_time_s: Positive | None = Field(None, description="points one after another, this long each")
     order: Literal["positions first", "depths first"] = "positions first"
     weighting: Literal["plain", "signal"] | None = Field(None, description="records averages of the groups")
+    smallest_signal: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
+        0.01, description="share of the largest signal below which a reflection gives no reading"
+    )
     sol_uncertainty: Positive | None = Field(
         None, description="standard uncertainty of the SoL of one pattern of uncracked electrode"
     )
