@@ -22,7 +22,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "peers"))
 
 import dolfinx_solver  # noqa: F401
 import numpy as np
-import pybamm_reference as reference
 from cells import layers
 from scipy.interpolate import PchipInterpolator
 
@@ -32,6 +31,7 @@ from lithoscape.models.cell import cell_from_set
 from lithoscape.models.homogenised import homogenised
 from lithoscape.protocol import Base, parse_protocol
 from lithoscape.simulate import Simulation
+from lithoscape.validation.references import pybamm_reference as reference
 
 SETS = ("Xu2019", "Chen2020_half", "ORegan2022_half", "Chen2020")
 RATES = (0.5, 1.0, 3.0)

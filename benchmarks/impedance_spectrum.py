@@ -23,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "peers"))
 
 import dolfinx_solver  # noqa: F401
 import numpy as np
-import pybamm_reference as reference
 from cells import cell_of, problem_of
 
 from lithoscape.impedance import log_frequencies, spectrum
@@ -32,6 +31,7 @@ from lithoscape.solver import System
 from lithoscape.solver.frequency import Linearised
 from lithoscape.solver.potentials import settle
 from lithoscape.solver.reduced import reduce
+from lithoscape.validation.references import pybamm_reference as reference
 
 ROOT = Path(__file__).parents[1]
 NAME, LAYER, REPEATS = "Xu2019", 0.2, 3

@@ -11,14 +11,11 @@ sizes shown. ``--fine`` adds 256 voxels.
 
 import os
 import sys
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "peers"))
 
 import dolfinx_solver  # noqa: F401
 import numpy as np
-import sphere_arrays as reference
 from mpi4py import MPI
 
 from lithoscape.generate.spheres import Spheres
@@ -28,6 +25,7 @@ from lithoscape.mesh.build import domain
 from lithoscape.transport.accuracy import STAIRS, raster, richardson
 from lithoscape.transport.fem import FemOptions, effective_on_mesh
 from lithoscape.transport.voxel import VoxelOptions, effective
+from lithoscape.validation.references import sphere_arrays as reference
 
 EDGE = 1e-5
 """Of the cubic cell [m]."""

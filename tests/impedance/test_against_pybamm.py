@@ -3,30 +3,18 @@
 from dataclasses import replace
 
 import numpy as np
-import pybamm
-import pybamm_reference as reference
 from cells import cell_of, problem_of
 
 from lithoscape.impedance import log_frequencies, spectrum
+from lithoscape.validation.references import pybamm_reference as reference
 
 NAME, LAYER = "Xu2019", 0.2
 F = log_frequencies(1e-3, 1e5, 3)
 
 
 def peer(points: int) -> np.ndarray:
-    """PyBaMM's half cell with double layers, ``points`` in x and 60 in r, close to the surface [ohm m2]."""
-    model = pybamm.lithium_ion.DFN({"working electrode": "positive", "surface form": "differential"})
-    values = reference.parameter_values(NAME)
-    # ours has no double layer at the lithium
-    layers = {"Positive": LAYER, "Negative": 1e-12}
-    values.update(
-        {f"{side} electrode double-layer capacity [F.m-2]": c for side, c in layers.items()},
-        check_already_exists=False,
-    )
-    with reference._bare_equations(True):
-        mesh = reference._mesh(model, points, 60, 6.0)
-        solution = pybamm.EISSimulation(model, parameter_values=values, **mesh).solve(F)
-    return np.asarray(solution.impedance) * reference.electrode_area(NAME)
+    """PyBaMM's half cell with double layers, ``points`` in x [ohm m2]; there is none at the lithium here."""
+    return reference.half_cell_spectrum(NAME, F, LAYER, points)
 
 
 def ours(cells: int) -> np.ndarray:

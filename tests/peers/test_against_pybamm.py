@@ -9,7 +9,6 @@ shape is judged over the first 99 % and the fall by the end time.
 
 import dolfinx_solver  # noqa: F401
 import numpy as np
-import pybamm_reference as reference
 import pytest
 from cells import layers
 from scipy.interpolate import PchipInterpolator
@@ -21,6 +20,7 @@ from lithoscape.models.homogenised import homogenised
 from lithoscape.protocol import Base, parse_protocol
 from lithoscape.simulate import Options, Simulation, Solution
 from lithoscape.solver import TimeOptions
+from lithoscape.validation.references import pybamm_reference as reference
 
 FALLS = ("Chen2020_half", "ORegan2022_half")
 

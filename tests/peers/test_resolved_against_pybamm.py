@@ -12,7 +12,6 @@ from typing import Any
 import dolfinx_solver  # noqa: F401
 import numpy as np
 import pybamm
-import pybamm_reference as reference
 import pytest
 from mpi4py import MPI
 from scipy.interpolate import PchipInterpolator
@@ -29,6 +28,7 @@ from lithoscape.models.single import SingleParticle, single_particle
 from lithoscape.protocol import Base, parse_protocol
 from lithoscape.simulate import Options, Simulation, Solution
 from lithoscape.solver import TimeOptions
+from lithoscape.validation.references import pybamm_reference as reference
 
 NAME = "Chen2020_half"
 SET = get_set(NAME)

@@ -3,7 +3,6 @@
 import dolfinx_solver  # noqa: F401
 import numpy as np
 import pytest
-import sphere_arrays as reference
 from mpi4py import MPI
 
 from lithoscape.generate.spheres import Spheres
@@ -14,6 +13,7 @@ from lithoscape.transport.accuracy import STAIRS, raster, richardson
 from lithoscape.transport.fem import FemOptions, effective_on_mesh
 from lithoscape.transport.tensor import tensor
 from lithoscape.transport.voxel import VoxelOptions, effective
+from lithoscape.validation.references import sphere_arrays as reference
 
 EDGE = 1e-5
 CASES = [("simple", 0.3), ("body-centred", 0.5), ("face-centred", 0.5)]

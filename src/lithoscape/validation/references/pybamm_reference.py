@@ -1,6 +1,6 @@
 """Reference discharges from PyBaMM's Doyle-Fuller-Newman model.
 
-Not a test: other tests import it. Every run uses tight IDAKLU tolerances and a
+Tests, benchmarks and the validation book import it. Every run uses tight IDAKLU tolerances and a
 mesh on which PyBaMM itself has converged (``CONVERGED``). Currents follow
 PyBaMM's convention: C-rate times nominal cell capacity, discharge positive;
 :func:`current_density` gives the same in A/m2 of electrode.
@@ -225,3 +225,40 @@ def _bare_equations(bare: bool) -> Iterator[None]:
     finally:
         lithium_ion_parameters.U_asymptotes = asymptotes
         pybamm.settings.tolerances.update(kept)
+
+
+def half_cell_spectrum(set_name: str, frequencies: np.ndarray, layer: float, x: int) -> np.ndarray:
+    """PyBaMM's EISSimulation of a half cell at its initial state, without current [ohm m2].
+
+    Double layers of ``layer`` [F/m2] in the electrode and none at the lithium; ``x`` points per domain, 60 in
+    the particles, close to the surface.
+    """
+    model = pybamm.lithium_ion.DFN({"working electrode": "positive", "surface form": "differential"})
+    values = parameter_values(set_name)
+    layers = {"Positive": layer, "Negative": 1e-12}
+    values.update(
+        {f"{side} electrode double-layer capacity [F.m-2]": c for side, c in layers.items()},
+        check_already_exists=False,
+    )
+    with _bare_equations(True):
+        simulation = pybamm.EISSimulation(model, parameter_values=values, **_mesh(model, x, 60, 6.0))
+        solution = simulation.solve(frequencies)
+    return np.asarray(solution.impedance) * electrode_area(set_name)
+
+
+def half_cell_spm(set_name: str, c_rate: float, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """PyBaMM's single-particle model of a half cell on a constant-current discharge.
+
+    Returns the mean and the surface stoichiometry at ``times`` [s] (fewer if it ends before).
+    """
+    model = pybamm.lithium_ion.SPM({"working electrode": "positive"})
+    values = parameter_values(set_name)
+    solver = pybamm.IDAKLUSolver(rtol=1e-8, atol=1e-8)
+    simulation = pybamm.Simulation(
+        model, parameter_values=values, C_rate=c_rate, solver=solver, **_mesh(model, 20, 120, 2.0)
+    )
+    solution = simulation.solve([0.0, float(times[-1])])
+    reached = times[times <= solution.t[-1]]
+    names = ("Average positive particle stoichiometry", "Positive particle surface stoichiometry")
+    mean, surface = (np.asarray(solution[name](reached)) for name in names)
+    return mean.reshape(-1, reached.size).mean(axis=0), surface.reshape(-1, reached.size).mean(axis=0)

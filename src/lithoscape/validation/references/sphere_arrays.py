@@ -64,14 +64,16 @@ def multipoles(array: str, fraction: float, ratio: float, highest: int = 15) -> 
     return _effective(terms, matrix, right, size, volume)
 
 
-def _effective(terms, matrix, right, size, volume) -> float:
+def _effective(
+    terms: list[tuple[int, int]], matrix: np.ndarray, right: np.ndarray, size: list[float], volume: float
+) -> float:
     swap = [terms.index((j, -k)) for j, k in terms]
     # rows hold B_(j,-k); odd l and even k leave no other sign
     full = np.eye(len(terms)) - (np.eye(len(terms)) - matrix)[swap]
     moments = np.linalg.solve(full, right[swap])
     dipole = moments[terms.index((1, 0))] / size[terms.index((1, 0))]
     mean_field = 1 - 4 * pi / 3 * dipole / volume  # Lorentz: local field of a cubic array
-    return 1 + 4 * pi * dipole / volume / mean_field
+    return float(1 + 4 * pi * dipole / volume / mean_field)
 
 
 @lru_cache(maxsize=8)
