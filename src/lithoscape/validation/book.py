@@ -173,8 +173,10 @@ def _targets(rows: Sequence[Row], fitted: Fitted | None) -> str:
     lines = []
     for row in rows:
         name = row.quantity + (f" ({row.conditions})" if row.conditions else "")
-        reason = row.reason + (f" Mind: {row.caveat}" if row.caveat else "")
-        reason += f" [{row.source}]"
+        reason = row.reason[:1].upper() + row.reason[1:]
+        if row.caveat:
+            reason += f". Mind: {row.caveat.removesuffix('.')}"
+        reason += f". *{row.source}*"
         verdict = {MET: "**met**", NOT_MET: "not met"}.get(row.verdict, row.verdict)
         line = [f"{name} `{row.id}`", measured_text(row), simulated_text(row), tolerance_text(row), verdict]
         if fitted is not None:
@@ -192,8 +194,8 @@ def _table(t: Table) -> list[str]:
 
 def _contradictions(source: Source, heading: str) -> list[str]:
     columns = ("weight", "what does not fit", "what is done about it", "id")
-    rows = [(r.severity, r.finding, r.treatment, f"`{r.id}`") for r in source.rows]
-    return [heading, table(columns, rows)]
+    rows = [(r.severity, r.finding, r.treatment, f"`{r.id}`") for r in source.rows if r.severity != "ok"]
+    return [heading, table(columns, rows)] if rows else []
 
 
 def _plain(text: str) -> str:
