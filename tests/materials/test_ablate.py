@@ -1,6 +1,7 @@
 """Dependences switched off: each switch changes its law exactly as it says, and nothing else."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from lithoscape.errors import InputError
 from lithoscape.materials import NUMPY, derivative, get_electrolyte, get_set, ufl_maths
 from lithoscape.materials.ablate import ABLATIONS, ablate, graded_diffusivity
 from lithoscape.materials.solubility import WIDTH, Dissolved, limited_solubility
+from lithoscape.scenario import load_scenario
+from lithoscape.scenario.build import build_plan
 from lithoscape.scenario.schema import Materials
 
 SET = replace(get_set("ORegan2022_half"), electrolyte=get_electrolyte("Landesfeind2019_EC_EMC_3_7"))
@@ -158,3 +161,67 @@ def test_precipitated_salt_neither_moves_nor_counts() -> None:
     assert a.exchange_current(700.0, 2e4, a.c_max, T, NUMPY) == plain(700.0, 2e4, a.c_max, T, NUMPY)
     with pytest.raises(InputError, match="starts near or above"):
         limited_solubility(SET, 1000.0)
+
+
+# -- through scenarios and in the model ----------------------------------------
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "cracked_nmc622.yaml"
+
+
+def materials_of(changes: dict):
+    return build_plan(load_scenario(SCENARIO, "quick", changes).scenario).materials
+
+
+def test_scenarios_pass_the_switches_on() -> None:
+    plain = materials_of({})
+    assert materials_of({"materials.ablate": ["exchange_current"]}) == ablate(plain, ["exchange_current"])
+    graded = materials_of({"materials.solid_diffusivity_decades": -1.0})
+    assert graded == graded_diffusivity(plain, -1.0)
+    assert materials_of({"materials.solubility_mol_m3": 3000}) == limited_solubility(plain, 3000.0)
+    # the law that is added can be taken away again, which leaves the set's constant
+    both = {"materials.solid_diffusivity_decades": -1.0, "materials.ablate": ["solid_diffusivity"]}
+    assert materials_of(both) == plain
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"materials.ablate": ["transference"]}, "materials.ablate"),
+        ({"materials.ablate": ["diffusion_potential"] * 2}, "materials.ablate"),
+        ({"materials.ablate": ["exchange"]}, r"--set materials.ablate\[0\]"),
+        ({"materials.solubility_mol_m3": 900}, "materials.solubility_mol_m3"),
+    ],
+)
+def test_faults_in_scenarios_name_their_key(changes, field) -> None:
+    with pytest.raises(InputError, match=f"^{field}: "):
+        materials_of(changes)
+
+
+def test_a_concentration_cell_has_its_voltage_unless_that_is_switched_off() -> None:
+    """Without current phi_e differs by (2RT/F)(1 - t+) TDF ln(c2/c1): constant t+ and TDF, exact."""
+    import dolfinx_solver  # noqa: F401
+    import ufl
+    from dolfinx import fem, mesh
+    from mpi4py import MPI
+
+    from lithoscape.constants import thermal_voltage
+    from lithoscape.models import terms
+
+    el = replace(get_electrolyte("Nyman2008"), thermodynamic_factor=1.7)
+    base = replace(SET, electrolyte=el)
+    domain = mesh.create_interval(MPI.COMM_SELF, 8, (0.0, 2.0))
+    V = fem.functionspace(domain, ("Lagrange", 1))
+    c_e, phi_e = fem.Function(V), fem.Function(V)
+    c_e.interpolate(lambda x: 500.0 + 400.0 * x[0])
+    phi_e.interpolate(lambda x: 0.01 * x[0])
+
+    def driving(m) -> float:
+        """Integral of -i_e / kappa along the cell [V]: difference of phi_e less the diffusion potential."""
+        i_e = terms.ionic_current(m.electrolyte, ufl.Identity(1), c_e, phi_e, T)
+        kappa = terms.electrolyte_value(m.electrolyte.conductivity, c_e, T)
+        form = fem.form(-i_e[0] / kappa * ufl.dx(degree=12))
+        return float(np.real(fem.assemble_scalar(form)))
+
+    cell = 2 * thermal_voltage(T) * (1 - 0.2594) * 1.7 * np.log(1300.0 / 500.0)
+    assert driving(base) == pytest.approx(0.02 - cell, rel=1e-7)
+    assert driving(ablate(base, ["diffusion_potential"])) == pytest.approx(0.02, rel=1e-13)
+    assert driving(ablate(base, ["electrolyte_conductivity"])) == pytest.approx(0.02 - cell, rel=1e-7)
