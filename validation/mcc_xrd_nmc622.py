@@ -14,7 +14,16 @@ import mcc_xrd_ablation as ablation
 import mcc_xrd_figures as figures
 import numpy as np
 import xarray as xr
-from mcc_xrd_parameters import COARSE, SCENARIO, Model, implied_transport, limited_model, own_model
+from mcc_xrd_parameters import (
+    COARSE,
+    MOMENTS,
+    SCENARIO,
+    Model,
+    implied_transport,
+    limited_model,
+    own_model,
+    with_moments,
+)
 
 from lithoscape.validation.cases import Case, load_case
 from lithoscape.validation.compare import compare, measured_text, simulated_text
@@ -22,23 +31,6 @@ from lithoscape.validation.reading import Reading
 from lithoscape.validation.study import Context, Findings, Picture, Table
 
 CASE = Path(__file__).with_suffix(".yaml")
-MOMENTS: dict[str, tuple[int, int, float | str, str]] = {
-    "0.8C discharge, its end": (1, 4, "end", "discharge"),
-    "0.5C charge, after 2 min": (2, 1, 2.0, "charge"),
-    "0.65C charge, after 2 min": (3, 1, 2.0, "charge"),
-    "0.1C after 1.5C, after 2 min": (3, 6, 2.0, "discharge"),
-    "0.1C after 1.5C, after 20 min": (3, 6, 20.0, "discharge"),
-}
-"""Map of the local reaction -> cycle and step from 1, when [min], mode of the cell."""
-
-
-def with_moments() -> dict[str, Any]:
-    """The change of the scenario that keeps these maps."""
-    listed = []
-    for name, (cycle, step, when, _) in MOMENTS.items():
-        at = {"at": when} if isinstance(when, str) else {"after_min": when}
-        listed.append({"name": name, "cycle": cycle, "step": step, **at})
-    return {"output.moments": listed}
 
 
 def study(context: Context) -> Findings:
@@ -170,15 +162,15 @@ def readings_of_the_protocol(context: Context, case: Case, model: Model) -> Tabl
     """The source's two statements about the first slow discharge and the third charge, both run."""
     first, second = protocol("0.8C", 0.8, 0.8, 0.4), protocol("0.5C", 0.5, 0.5, 0.25)
     third = protocol("0.65C/1.5C", 0.65, 1.5, 0.1)
-    ways = {
-        "0.4C, 0.65C": [first, second, third],
-        "C/10, 0.65C": [protocol("0.8C", 0.8, 0.8, 0.1), second, third],
-        "0.4C, 0.6C": [first, second, protocol("0.6C/1.5C", 0.6, 1.5, 0.1)],
+    ways: dict[str, dict[str, Any]] = {
+        "0.4C, 0.65C": {},
+        "C/10, 0.65C": {"protocol": [protocol("0.8C", 0.8, 0.8, 0.1), second, third]},
+        "0.4C, 0.6C": {"protocol": [first, second, protocol("0.6C/1.5C", 0.6, 1.5, 0.1)]},
     }
     columns: dict[str, dict[str, Any]] = {}
-    for name, cycles in ways.items():
+    for name, way in ways.items():
         context.say(f"slow discharge and third charge: {name}")
-        changes = {**model.changes, **COARSE, "protocol": cycles, "output.moments": []}
+        changes = {**model.changes, **COARSE, **with_moments(), **way}
         record = context.run(SCENARIO, "three_cycles", changes)
         columns[name] = {row.id: row for row in compare(record, case)}
     rows = []

@@ -82,3 +82,22 @@ def thin_changes(model: Model) -> dict[str, Any]:
         ):
             kept[key] = value
     return kept
+
+
+MOMENTS: dict[str, tuple[int, int, float | str, str]] = {
+    "0.8C discharge, its end": (1, 4, "end", "discharge"),
+    "0.5C charge, after 2 min": (2, 1, 2.0, "charge"),
+    "0.65C charge, after 2 min": (3, 1, 2.0, "charge"),
+    "0.1C after 1.5C, after 2 min": (3, 6, 2.0, "discharge"),
+    "0.1C after 1.5C, after 20 min": (3, 6, 20.0, "discharge"),
+}
+"""Map of the local reaction -> cycle and step from 1, when [min], mode of the cell."""
+
+
+def with_moments() -> dict[str, Any]:
+    """The change of the scenario that keeps these maps."""
+    listed = []
+    for name, (cycle, step, when, _) in MOMENTS.items():
+        at = {"at": when} if isinstance(when, str) else {"after_min": when}
+        listed.append({"name": name, "cycle": cycle, "step": step, **at})
+    return {"output.moments": listed}

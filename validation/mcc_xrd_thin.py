@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mcc_xrd_figures as figures
 import xarray as xr
-from mcc_xrd_parameters import COARSE, SCENARIO, THIN, limited_model, own_model, thin_changes
+from mcc_xrd_parameters import COARSE, SCENARIO, THIN, limited_model, own_model, thin_changes, with_moments
 
 from lithoscape.validation import observables as seen
 from lithoscape.validation.cases import load_case
@@ -35,7 +35,7 @@ def study(context: Context) -> Findings:
     ends = [seen.vertical_separation(reading, rate, "top", "bottom") for rate in ("1.35C", "1.5C")]
     found.values["order of the fast rates"] = seen.rank(("1.35C", "1.5C"), ends, 0.01)
     own = own_model()
-    thick = context.run(SCENARIO, "three_cycles", {**model.changes, **COARSE, "output.moments": []})
+    thick = context.run(SCENARIO, "three_cycles", {**model.changes, **COARSE, **with_moments()})
     gradients = thick_gradients(thick)
     thin = seen.vertical_gradient(reading, "0.6C", "top", "bottom", 80)
     below = all(thin < g for g in gradients.values())

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import xarray as xr
 import yaml
 
 from lithoscape.errors import SolveError
@@ -283,16 +284,22 @@ def test_interrupted_runs_continue(here: Path, monkeypatch) -> None:
     assert again["time"].values[-1] == record["time"].values[-1]
 
 
-def test_an_interruption_is_an_error_with_a_remedy(here: Path, monkeypatch) -> None:
+def test_an_interruption_ends_the_study(command, tiny, here: Path, monkeypatch) -> None:
+    """A study that puts up with failed runs does not put up with an interruption."""
     from lithoscape.scenario import validate
 
-    context = CaseContext(here / "out", True, None, HALF.parent)
-    record = context.run(HALF.name, None, SHORT)
-    broken = record.assign_attrs(status="interrupted", message="at 3 s")
     monkeypatch.setattr(validate, "_kept", lambda folder: None)
+    broken = xr.Dataset(attrs={"status": "interrupted", "message": "at 3 s"})
     monkeypatch.setattr(validate, "_computed", lambda loaded, folder: broken)
-    with pytest.raises(SolveError, match=r"did not finish: at 3 s.*continue when this is called again"):
-        context.run(HALF.name, None, SHORT)
+    tiny(
+        "from lithoscape.errors import SolveError\n"
+        "def study(context):\n"
+        f"    try: context.run({str(HALF)!r})\n"
+        "    except SolveError: return 1\n"
+    )
+    done = command("validate", "--cases", "cases")
+    assert done.code == 1
+    assert "error: interrupted; what was computed is in runs/validation" in done.err
 
 
 def test_kept_runs_outlive_new_keys_of_the_schema() -> None:

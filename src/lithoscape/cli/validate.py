@@ -50,7 +50,11 @@ def validate(
     def tell(text: str) -> None:
         console.print(escape(text))
 
-    results, failures = validate_cases(files, out, quick=not full, tell=tell)
+    try:
+        results, failures = validate_cases(files, out, quick=not full, tell=tell)
+    except KeyboardInterrupt:
+        complain(f"interrupted; what was computed is in {out}. The same command goes on from there")
+        raise typer.Exit(1) from None
     if book is not None:
         write_book(book, results, folder)
     if drift is not None:

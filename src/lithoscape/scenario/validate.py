@@ -66,11 +66,13 @@ class CaseContext:
         if record is None:
             self.say(f"{loaded.name}, variant {loaded.variant}")
             record = _computed(loaded, folder)
+        if record.attrs.get("status") == "interrupted":
+            raise KeyboardInterrupt  # not an error, which a study might take for a failed run and go on
         if record.attrs.get("status") != "finished":
             raise SolveError(
                 f"the run did not finish: {record.attrs.get('message') or record.attrs.get('status')}",
                 field=f"{loaded.name}, variant {loaded.variant}", value=str(folder),
-                remedy="Interrupted runs continue when this is called again; failed ones need other settings",
+                remedy="Other settings may do; remove the folder to try the same again",
             )  # fmt: skip
         return record.assign_attrs(folder=str(folder), wall_time_s=_wall_time(folder))
 

@@ -87,7 +87,9 @@ class Context(Protocol):
         Raises
         ------
         SolveError
-            The run failed or was interrupted.
+            The run failed.
+        KeyboardInterrupt
+            It was interrupted; the next call continues it.
         """
 
     def say(self, text: str) -> None:
