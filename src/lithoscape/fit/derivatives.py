@@ -47,7 +47,9 @@ class Derivatives:
     steps: np.ndarray
 
 
-def derivatives(objective: Objective, t: np.ndarray, step: float, *, central: bool = True) -> Derivatives:
+def derivatives(
+    objective: Objective, t: np.ndarray, step: float | np.ndarray, *, central: bool = True
+) -> Derivatives:
     """Differences over ``step`` (a share of each scale); one-sided where a bound is nearer than the step."""
     p = objective.parameters
     low, high = p.bounds

@@ -13,7 +13,7 @@ import numpy as np
 from .identify import CHI2_95
 from .objective import Objective
 
-DISTANCES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+DISTANCES = (0.7, 1.4, 2.0, 2.6)
 """Places of a profile on either side, in standard deviations of the Fisher information."""
 ENOUGH = 1.6 * CHI2_95
 """delta chi2 beyond which a side is not followed further."""

@@ -17,6 +17,10 @@ from .screen import Screening, screen
 
 ALL = "all data"
 NONE = "none"
+SHORTEST = 0.05
+"""Shortest step of a difference as a share of that which the solver's tolerance asks for."""
+NOISY = 0.1
+"""Relative error by noise above which a short step is not used."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Study:
     at:
         Derivatives at the best fit.
     step_error:
-        Relative change of each column of the Jacobian when its step is halved, shape (k,).
+        Relative change of each column of the Jacobian with the step of its difference, shape (k,).
     noise:
         Solver noise of each residual [standard deviations], shape (m,).
     noise_error:
@@ -117,11 +121,7 @@ def study(objective: Objective, plan: Plan, say: Callable[[float, str], None] | 
     one_sided = best_step(plan.solver_tolerance, central=False)
     best = best_fit(objective, p.start, step=one_sided, tolerance=plan.tolerance, most=plan.most)
     say(0.4, "derivatives")
-    step = best_step(plan.solver_tolerance)
-    at = derivatives(objective, best.t, step)
-    step_error = _relative(derivatives(objective, best.t, 0.5 * step).jacobian - at.jacobian, at.jacobian)
-    rough = noise(objective, best.t, step, plan.seed)
-    noise_error = _relative(rough[:, None] / (np.sqrt(2) * at.steps), at.jacobian)
+    at, step_error, rough, noise_error = _derivatives(objective, best.t, plan)
     subsets = {ALL: objective.groups, **plan.subsets}
     found = {name: identify(p, at, tuple(g), objective.mask(g)) for name, g in subsets.items()}
     say(0.5, "profiles")
@@ -135,6 +135,25 @@ def study(objective: Objective, plan: Plan, say: Callable[[float, str], None] | 
         start, best, at, step_error, rough, noise_error, found, profiles, posterior, screening,
         tuple(objective.faults), objective.simulations,
     )  # fmt: skip
+
+
+def _derivatives(
+    objective: Objective, t: np.ndarray, plan: Plan
+) -> tuple[Derivatives, np.ndarray, np.ndarray, np.ndarray]:
+    """Derivatives, their change with the step, the noise, and the error that it makes in them.
+
+    The first step is that of the solver's tolerance. A second one is as short as the standard deviations that
+    follow, so that curvature beyond them does not count; it is kept unless noise spoils it.
+    """
+    p, step = objective.parameters, best_step(plan.solver_tolerance)
+    rough = noise(objective, t, step, plan.seed)
+    first = derivatives(objective, t, step)
+    expected = identify(p, first, (), np.ones(objective.size, dtype=bool)).deviations / p.scale
+    second = derivatives(objective, t, np.clip(expected, SHORTEST * step, 0.5 * step))
+    change = _relative(second.jacobian - first.jacobian, first.jacobian)
+    errors = [_relative(rough[:, None] / (np.sqrt(2) * d.steps), d.jacobian) for d in (first, second)]
+    spoilt = bool(errors[1].max() > NOISY)
+    return (first, change, rough, errors[0]) if spoilt else (second, change, rough, errors[1])
 
 
 def _relative(change: np.ndarray, of: np.ndarray) -> np.ndarray:

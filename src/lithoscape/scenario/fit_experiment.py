@@ -97,11 +97,12 @@ class ScenarioExperiment:
             asked = dict(self.spectra)
             found: dict[str, Spectrum] = {}
             if "start" in asked:
-                # a simulation of its own: potentials at rest, and nothing of it is left in the run
-                other, _ = plan.problem(MPI.COMM_SELF, None, None)
-                resting = Simulation(other, plan.sequence, plan.base, options=_options(loaded))
-                settle(resting.system, 0.0)
-                found["start"] = resting.spectrum(np.array(asked["start"]))
+                history = simulation.stepper.initial()
+                settle(simulation.system, 0.0)
+                found["start"] = simulation.spectrum(np.array(asked["start"]))
+                # the run goes on as if nothing had been measured
+                simulation.stepper.load(history.now)
+                simulation.newton.forget()
             solution = simulation.run()
             if solution.outcome.status == "interrupted":
                 raise KeyboardInterrupt

@@ -74,7 +74,7 @@ def summary(result: FitResult) -> dict[str, Any]:
         "screening": _screening(found, loaded.parameters.names),
         "derivatives": {
             "steps": dict(zip(loaded.parameters.names, found.at.steps, strict=True)),
-            "change_when_halved": dict(zip(loaded.parameters.names, found.step_error, strict=True)),
+            "change_with_step": dict(zip(loaded.parameters.names, found.step_error, strict=True)),
             "error_from_noise": dict(zip(loaded.parameters.names, found.noise_error, strict=True)),
             "largest_noise": float(found.noise.max()),
         },
