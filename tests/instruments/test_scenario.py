@@ -212,6 +212,22 @@ def test_linear_fields_in_compton_regions_are_exact(tmp_path: Path) -> None:
     assert placed.fixed["Compton signal"][1] == pytest.approx([0.35, 0.35], rel=1e-9)
 
 
+def test_linear_fields_in_gauge_volumes_are_exact(tmp_path: Path) -> None:
+    """SoL 0.3 + 1000 m^-1 depth + 500 m^-1 x: whole gauge volumes read their middle, the crack none."""
+    from lithoscape.models.observe import Lithiation
+
+    plan = build_plan(loaded(tmp_path, {"gauge_map": GAUGE_MAP | {"crack_length_um": 1300}}).scenario)
+    problem, _ = plan.problem()
+    lithiation = Lithiation(problem)
+    x = lithiation.space.tabulate_dof_coordinates()
+    lithiation.by_class = lambda: [0.3 + 1000 * (x[:, 1] - plan.surface) + 500 * x[:, 0]]  # type: ignore[method-assign]
+    placed = Placed(plan, problem, lithiation)
+    sol = placed.probes["Gauge state of lithiation"]()
+    assert sol[:, 2:] == pytest.approx(np.array([[0.3425, 0.355], [0.3975, 0.41]]), rel=1e-9)
+    assert np.isnan(sol[:, 0]).all()
+    assert placed.probes["Far state of lithiation"]() == pytest.approx([0.3675, 0.4225], rel=1e-9)
+
+
 REFUSED = {
     "angle 0": ({"gauge_map": GAUGE_MAP | MORE | {"reflections_two_theta_deg": [0]}}, "reflections"),
     "no length": ({"gauge_map": GAUGE_MAP | {"reflections_two_theta_deg": [3.3]}}, "instruments.gauge_map"),

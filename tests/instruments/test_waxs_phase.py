@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.stats import norm
 
 from lithoscape.errors import InputError
@@ -11,6 +12,7 @@ from lithoscape.instruments import (
     Window,
     Windows,
     intensities,
+    phases,
     q_hexagonal,
     shares,
     table,
@@ -86,6 +88,19 @@ def test_shares_by_volume() -> None:
     )
     rows = shares(GRAPHITE, labels, axis=1)
     assert rows["LiC6"] == pytest.approx([0.5, 0.0])
+
+
+def test_phases_of_recorded_particles() -> None:
+    """Three particles of 1, 2 and 5 volumes charge one after another."""
+    lithium = xr.DataArray(
+        [[0.1, 0.1, 0.1], [0.3, 0.1, 0.1], [1.0, 0.7, 0.2]], {"time": [0.0, 1.0, 2.0]}, ("time", "particle")
+    )
+    seen = phases(lithium, GRAPHITE, xr.DataArray([1.0, 2.0, 5.0], dims="particle"))
+    assert seen.sel(label="graphite").values == pytest.approx([1.0, 7 / 8, 0.0])
+    assert seen.sel(label="LiC12").values == pytest.approx([0.0, 1 / 8, 5 / 8])
+    assert seen.sel(label="LiC6").values == pytest.approx([0.0, 0.0, 1 / 8])
+    assert seen.sel(label=UNASSIGNED).values == pytest.approx([0.0, 0.0, 2 / 8])
+    assert seen.sum("label").values == pytest.approx(1.0)
 
 
 def test_intensities_of_a_pattern() -> None:

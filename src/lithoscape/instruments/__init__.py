@@ -30,7 +30,7 @@ from .gauge_averages import average_uncertainty, averages, group_names, pattern_
 from .gauge_record import averaged, by_reflection, in_sequence, seen_at, uncertainties
 from .gauge_volume import GaugeMap, mean_of_signal
 from .microscope import Optics, Picture, Plane, averaged_value, by_phase, by_value, photograph
-from .waxs_phase import AMBIGUOUS, UNASSIGNED, Window, Windows, intensities, shares, table
+from .waxs_phase import AMBIGUOUS, UNASSIGNED, Window, Windows, intensities, phases, shares, table
 
 __all__ = [
     "AMBIGUOUS",
@@ -74,6 +74,7 @@ __all__ = [
     "nmc811",
     "noisy",
     "pattern_uncertainty",
+    "phases",
     "photograph",
     "q_hexagonal",
     "s_line",

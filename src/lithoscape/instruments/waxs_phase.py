@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from scipy.special import ndtr
 
 from ..errors import InputError, nearest
@@ -170,6 +171,38 @@ def shares(
             remedy="Give volumes or intensities above zero",
         )  # fmt: skip
     return {n: np.asarray(np.where(labels == n, weights, 0.0).sum(axis=axis) / total) for n in windows.labels}
+
+
+def phases(lithium: xr.DataArray, windows: Windows, volumes: xr.DataArray) -> xr.DataArray:
+    """Volume share of every label against time, from recorded lithium contents.
+
+    Such as those of graphite particles: ``phases(record["Particle state of lithiation"], table("graphite"),
+    record["Particle volume [m3]"])``, which assumes that a particle is of one phase.
+
+    Parameters
+    ----------
+    lithium:
+        (time, ...), any further dimensions.
+    volumes:
+        Over the further dimensions.
+
+    Returns
+    -------
+    (time, label), sum 1.
+
+    Raises
+    ------
+    InputError
+        Windows without lithium contents, or no volume.
+    """
+    rest = [d for d in lithium.dims if d != "time"]
+    values = lithium.transpose("time", *rest).values.reshape(lithium.sizes["time"], -1)
+    weights = np.broadcast_to(volumes.transpose(*rest).values.ravel(), values.shape)
+    found = shares(windows, windows.of_lithium(values), weights, axis=1)
+    coords = {"label": windows.labels} | ({"time": lithium["time"]} if "time" in lithium.coords else {})
+    return xr.DataArray(
+        np.stack(list(found.values()), axis=1), coords, ("time", "label"), attrs={"units": "1"}
+    )
 
 
 def intensities(windows: Windows, q: Any, counts: Any) -> tuple[np.ndarray, np.ndarray]:
