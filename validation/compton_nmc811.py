@@ -149,13 +149,13 @@ def _resolution_table() -> Table:
 
 
 def _structure_picture(context: Context, volumes: dict[str, Any]) -> Any:
-    figure, axes = panels(4, width=2.3, height=3.4)
+    figure, axes = panels(4, width=2.1, height=3.6, gridspec_kw={"width_ratios": [0.6, 1, 0.6, 1]})
     for pair, (name, volume) in zip(axes[0].reshape(2, 2), volumes.items(), strict=True):
         h = 1e6 * volume.grid.voxel_size[0]
         pore = volume.mask("pore")
         side = pore.shape[1] * h
         pair[0].imshow(
-            pore[:, :, pore.shape[2] // 2], cmap="Greys_r", origin="lower", vmin=-0.6,
+            pore[:, pore.shape[1] // 2, :], cmap="Greys_r", origin="lower", vmin=-0.6,
             extent=(0, side, 0, 1000), interpolation="nearest",
         )  # fmt: skip
         label(pair[0], "µm", "height above collector [µm]", "columns" if name == COLUMNS else "lamellae")
@@ -192,9 +192,9 @@ def _transport_picture(
             axis.bar(place + (n - 0.5) * width, values, width, color=REGION_COLOURS[n], label=name)
             for x, v in zip(place, values, strict=True):
                 if v <= 0:
-                    axis.text(x + (n - 0.5) * width, 3.4e-3, "0", ha="center", fontsize=8)
+                    axis.text(x + (n - 0.5) * width, 3.6e-4, "0", ha="center", fontsize=8)
         axis.set_yscale("log")
-        axis.set_ylim(3e-3, 0.9)
+        axis.set_ylim(3e-4, 2)
         axis.set_xticks(place, ["1, separator", "2", "3, collector"])
         label(axis, "region", "efficiency ε/τ", title)
         axis.legend(fontsize=7.5, frameon=False, loc="upper right")
@@ -205,7 +205,7 @@ def _transport_picture(
 def _nyquist_picture(
     context: Context, spectra: dict[tuple[int, int], DiffusionSpectrum], through: int
 ) -> Any:
-    figure, axes = panels(2, width=3.9, height=3.2)
+    figure, axes = panels(2, width=4.1, height=3.0)
     for axis, title, ways in (
         (axes[0, 0], "through", [through]), (axes[0, 1], "in plane, along the lamellae", [1, 2])
     ):  # fmt: skip
@@ -217,10 +217,10 @@ def _nyquist_picture(
             axis.plot(z.real, -z.imag, "o-", ms=2.5, lw=1, color=colour, label=f"region {region}")
             near = int(np.argmin(np.abs(np.log(s.frequencies / s.characteristic_frequency))))
             axis.plot(z.real[near], -z.imag[near], "o", ms=6, mfc="none", mec=RED)
-        top = max(axis.get_xlim()[1], 1e-9)
+        top = axis.get_xlim()[1]
         axis.set_xlim(0, top)
-        axis.set_aspect("equal", adjustable="datalim")
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 0.6 * top)
+        axis.set_aspect("equal")
         label(axis, "Re Z A D / L", "-Im Z A D / L", title)
         axis.legend(fontsize=8, frameon=False)
     caption = (
@@ -266,11 +266,11 @@ def _free(context: Context, found: Findings, cell: Cell, nominal: Cycle) -> None
         return weighted(cycle, cell.active)
 
     wanted = paper.mean_swing()
-    rate, rates = search(lambda r: run_cycle(r, 1.0, folder, quick), swing, wanted, 0.005, 0.1, precision)
+    rate, rates = search(lambda r: run_cycle(r, 1.0, folder, quick), swing, wanted, 0.005, 0.06, precision)
     unbound = run_cycle(paper.RATE, 1e4, folder, quick)
     there = min(wanted, REACHABLE * swing(unbound))
     factor, factors = search(
-        lambda f: run_cycle(paper.RATE, f, folder, quick), swing, there, 3.0, 1e4, precision
+        lambda f: run_cycle(paper.RATE, f, folder, quick), swing, there, 10.0, 1e3, precision
     )
     found.values |= {
         "free_rate": rate, "free_factor": factor, "free_factor_swing": there,
@@ -303,8 +303,7 @@ def _profile_values(prefix: str, cycle: Cycle) -> dict[str, float | str]:
 
 
 def ranked(values: Sequence[float] | np.ndarray, margin: float) -> str:
-    """Regions by falling value, such as ``"1 > 2 = 3"``; neighbours no more than ``margin`` apart are "
-    "equal."""
+    """Regions by falling value, such as ``"1 > 2 = 3"``; neighbours within ``margin`` are equal."""
     order = sorted(range(len(values)), key=lambda k: -float(values[k]))
     groups = [[order[0]]]
     for a, b in pairwise(order):
@@ -364,8 +363,8 @@ def _search_picture(context: Context, cell: Cell, rates: Any, factors: Any, swin
         axis.axvline(nominal, color=RED, lw=1, ls=":")
         axis.set_xscale("log")
         label(axis, x, "mean swing of 1-x")
-    axes[0, 0].text(0.02, paper.mean_swing() + 0.01, "published swing", fontsize=8, color=GREY,
-                    transform=axes[0, 0].get_yaxis_transform())  # fmt: skip
+    axes[0, 1].text(0.98, paper.mean_swing() + 0.01, "published swing", fontsize=8, color=GREY, ha="right",
+                    transform=axes[0, 1].get_yaxis_transform())  # fmt: skip
     axes[0, 0].text(paper.RATE * 0.93, 0.05, "nominal", fontsize=8, color=RED, rotation=90, ha="right")
     axes[0, 1].text(1.07, 0.05, "published", fontsize=8, color=RED, rotation=90)
     axes[0, 0].set_ylim(0, 0.85)
@@ -378,7 +377,7 @@ def _search_picture(context: Context, cell: Cell, rates: Any, factors: Any, swin
 
 
 def _profile_picture(context: Context, by_rate: Cycle, by_factor: Cycle) -> Any:
-    figure, axes = panels(2, width=4.0, height=3.1, sharey=True)
+    figure, axes = panels(2, width=4.0, height=3.5, sharey=True)
     for axis, c, title in (
         (axes[0, 0], by_rate, f"{by_rate.rate:.3g}C, transport as published"),
         (axes[0, 1], by_factor, f"0.5C, transport × {by_factor.factor:.3g}"),
@@ -396,7 +395,8 @@ def _profile_picture(context: Context, by_rate: Cycle, by_factor: Cycle) -> Any:
             )  # fmt: skip
         axis.set_ylim(-0.05, 1.05)
         label(axis, "depth from the separator / 1 mm", "1 - x", title)
-    axes[0, 1].legend(fontsize=7, frameon=False, ncols=2, loc="center", bbox_to_anchor=(0.5, 0.5))
+    handles, names = axes[0, 1].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", fontsize=8, frameon=False, ncols=3)
     caption = (
         "Lithium over the depth at the ends of charge and discharge, as the instrument averages it in "
         "the rests "
