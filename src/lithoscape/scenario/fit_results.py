@@ -181,7 +181,10 @@ def _write_fitted(result: FitResult, experiment: ScenarioExperiment) -> list[str
     folder = result.folder / FITTED
     values = result.loaded.parameters.natural(result.study.best.t)
     loaded = experiment.as_it_is(values)
-    said = loaded.scenario.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    # moments of a protocol that the experiment has replaced
+    output = loaded.scenario.output.model_copy(update={"moments": []})
+    scenario = loaded.scenario.model_copy(update={"output": output})
+    said = scenario.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     if loaded.scenario.validation is not None:
         case = (loaded.path.parent / loaded.scenario.validation).resolve()
         said["validation"] = os.path.relpath(case, folder.resolve())
@@ -190,7 +193,7 @@ def _write_fitted(result: FitResult, experiment: ScenarioExperiment) -> list[str
     head = f"# Best fit of {result.loaded.path.name}; run it with: lithoscape run {file.name}\n"
     text = yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=100)
     file.write_text(head + text, encoding="utf-8")
-    plan = build_plan(loaded.scenario, loaded.path.parent)
+    plan = build_plan(scenario, loaded.path.parent)
     try:
         notes = write_bpx(_as_one_set(plan), folder / f"{experiment.name}.bpx.json", allow_lossy=True)
     except InputError as error:
