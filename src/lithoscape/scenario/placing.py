@@ -79,7 +79,7 @@ class Placed:
         if spec.pixel_um is not None:
             boxes, shape = camera.pixel_boxes(surface, lateral)
             axes = {
-                f"pixel_{name}": (np.arange(n) + 0.5) * camera.pixel
+                f"pixel_{name}": (np.arange(n) + 0.5) * spec.pixel_um * UM
                 for name, n in zip("xy", shape[1:], strict=False)
             }
             self._watch((COMPTON_PIXELS, PIXEL_SIGNAL), boxes, regions | axes, PIXEL_SAMPLES)
