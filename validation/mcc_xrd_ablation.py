@@ -126,15 +126,25 @@ def told(found: dict[str, Measure | str]) -> str:
     if isinstance(whole, str):
         return f"The ablations have no base: {whole}."
     others = {k: m for k, m in found.items() if isinstance(m, Measure) and k != "whole model"}
-    parts = []
+    parts = [
+        "The source sees hardly any lateral separation on charge and a vertical one that closes in the hold: "
+        "an asymmetry near 1 laterally, clearly above 0 vertically."
+    ]
     for kind in ("vertical", "lateral"):
         before = whole.asymmetry(getattr(whole, kind))
         change = {k: m.asymmetry(getattr(m, kind)) - before for k, m in others.items()}
-        lowest = sorted(change, key=lambda k: change[k])[:2]
-        highest = max(change, key=lambda k: change[k])
-        falls = ", ".join(f"{k} ({before + change[k]:.2f})" for k in lowest)
+        ranked = sorted(change, key=lambda k: -abs(change[k]))[:3]
+        moved = ", ".join(f"{k} ({before + change[k]:+.2f})" for k in ranked)
+        least = min(change, key=lambda k: abs(change[k]))
         parts.append(
-            f"The {kind} asymmetry of the whole model is {before:.2f}; it falls furthest with {falls} and "
-            f"rises furthest with {highest} ({before + change[highest]:.2f})."
+            f"The {kind} asymmetry of the whole model is {before:+.2f}; it changes most with {moved} and "
+            f"least with {least} ({before + change[least]:+.2f})."
+        )
+    i0 = found.get("i0 without c_e")
+    if isinstance(i0, Measure):
+        shift = i0.asymmetry(i0.vertical) - whole.asymmetry(whole.vertical)
+        parts.append(
+            "The dependence of i0 on the salt, which the source thinks most likely, moves the vertical "
+            f"asymmetry by {-shift:+.2f} when it is put in."
         )
     return "**Charge against discharge.** " + " ".join(parts)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import mcc_xrd_figures as figures
 import xarray as xr
-from mcc_xrd_parameters import COARSE, SCENARIO, THIN, limited_model, own_model, thin_changes, with_moments
+from mcc_xrd_parameters import COARSE, SCENARIO, THIN, limited_model, thin_changes, with_moments
 
 from lithoscape.validation import observables as seen
 from lithoscape.validation.cases import load_case
-from lithoscape.validation.compare import compare, measured_text, simulated_text
 from lithoscape.validation.reading import Frame, Reading
 from lithoscape.validation.study import Context, Findings, Picture, Table
 
@@ -34,7 +33,6 @@ def study(context: Context) -> Findings:
     reading = Reading(record, case.frame)
     ends = [seen.vertical_separation(reading, rate, "top", "bottom") for rate in ("1.35C", "1.5C")]
     found.values["order of the fast rates"] = seen.rank(("1.35C", "1.5C"), ends, 0.01)
-    own = own_model()
     thick = context.run(SCENARIO, "three_cycles", {**model.changes, **COARSE, **with_moments()})
     gradients = thick_gradients(thick)
     thin = seen.vertical_gradient(reading, "0.6C", "top", "bottom", 80)
@@ -45,15 +43,6 @@ def study(context: Context) -> Findings:
     found.tables.append(
         Table("Vertical gradient, thin and thick", ("electrode", "rate", "gradient [%/µm]"), rows)
     )
-    if own.name != model.name:
-        plain = context.run(THIN, "four_cycles", {**thin_changes(own), **COARSE})
-        lines = [
-            (a.quantity, a.conditions, measured_text(a), simulated_text(a))
-            for a in compare(plain, case)
-            if a.use != "trap" and a.verdict != "not testable"
-        ]
-        columns = ("quantity", "conditions", "measured", own.name)
-        found.tables.append(Table("The same with the scenario as it stands", columns, lines, own.words))
     picture = figures.courses(record, case, context.folder / "courses.png")
     found.pictures.append(Picture(picture, f"State of lithiation in the four cycles; {model.words}."))
     seconds = f"{record.attrs['wall_time_s']:.0f}"

@@ -118,3 +118,10 @@ def test_every_usable_fact_of_the_source_is_read_or_refused_with_a_reason(case):
         fact = usable.get(target.entry)
         if fact and target.unit == fact["unit"] and isinstance(fact["value"], int | float):
             assert target.value == fact["value"], target.id
+
+
+def test_what_is_left_to_the_thinner_electrode_is_read_there(case):
+    thin = load_case(Path(__file__).parents[2] / "validation" / "mcc_xrd_thin.yaml")
+    left = {name for name, why in case.not_scored.items() if why.startswith("In the case mcc_xrd_thin")}
+    assert left == {target.entry for target in thin.targets} and len(left) == 9
+    assert {target.id for target in thin.targets if not target.scored} == {"thin_peak"}
