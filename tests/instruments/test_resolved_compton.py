@@ -12,6 +12,7 @@ from lithoscape.scenario.placing import ResolvedCompton
 from lithoscape.scenario.schema import ComptonSpec
 
 UM = 1e-6
+AREA = 400 * UM**2
 
 
 def block(cells: int = 3000) -> SimpleNamespace:
@@ -24,19 +25,19 @@ def block(cells: int = 3000) -> SimpleNamespace:
 
 
 def test_thirds_and_slits() -> None:
-    thirds = ResolvedCompton(ComptonSpec(), block())
+    thirds = ResolvedCompton(ComptonSpec(), block(), AREA)
     assert thirds() == pytest.approx([0.85, 0.75, 0.65], rel=1e-12)
-    assert thirds.signal == pytest.approx(6e-15 / (90 * UM), rel=1e-12)
-    slits = ResolvedCompton(ComptonSpec(edges_um=[0.0, 30.0, 90.0], beam_um=15.0), block())
+    assert thirds.signal == pytest.approx(6e-15 / (90 * UM * AREA), rel=1e-12)
+    slits = ResolvedCompton(ComptonSpec(edges_um=[0.0, 30.0, 90.0], beam_um=15.0), block(), AREA)
     assert slits() == pytest.approx([0.85, 0.70], rel=1e-12)
 
 
 def test_regions_without_active_material_are_nan() -> None:
     there = block()
     there.volume = np.where(there.depth < 1 / 3, 0.0, there.volume)
-    assert ResolvedCompton(ComptonSpec(), there)() == pytest.approx([np.nan, 0.75, 0.65], nan_ok=True)
+    assert ResolvedCompton(ComptonSpec(), there, AREA)() == pytest.approx([np.nan, 0.75, 0.65], nan_ok=True)
 
 
 def test_regions_outside_are_refused() -> None:
     with pytest.raises(InputError, match="leaves the electrode"):
-        ResolvedCompton(ComptonSpec(edges_um=[0.0, 100.0]), block())
+        ResolvedCompton(ComptonSpec(edges_um=[0.0, 100.0]), block(), AREA)

@@ -93,18 +93,20 @@ class Placed:
 
 
 class ResolvedCompton:
-    """Compton regions of a resolved electrode: means over the active cells whose middle lies in the beam."""
+    """Compton regions of a resolved electrode: means over the active cells whose middle lies in the beam.
 
-    def __init__(self, spec: ComptonSpec, lithiation: ResolvedLithiation) -> None:
+    ``area`` is that of the electrode [m2] ([m] in 2D).
+    """
+
+    def __init__(self, spec: ComptonSpec, lithiation: ResolvedLithiation, area: float) -> None:
         self.lithiation = lithiation
         self.camera = compton_map(spec, lithiation.thickness)
         deep = lithiation.depth * lithiation.thickness
         self.members = [(deep >= a) & (deep < b) for a, b in self.camera.spans()]
-        volumes = self._sums(np.ones_like(deep))
-        self.volumes = volumes
-        whole = np.array([b - a for a, b in self.camera.spans()])
-        self.signal = volumes / whole
-        """Active volume per height seen [m2] ([m] in 2D): what counts are proportional to."""
+        self.volumes = self._sums(np.ones_like(deep))
+        heights = np.array([b - a for a, b in self.camera.spans()])
+        self.signal = self.volumes / (heights * area)
+        """Active fraction of what is seen."""
 
     def __call__(self) -> np.ndarray:
         """State of lithiation of every region; NaN without active material."""

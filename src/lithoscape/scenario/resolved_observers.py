@@ -89,7 +89,7 @@ class ResolvedObservers:
                 "pixels are for homogenised cells", field="instruments.compton.pixel_um", value=spec.pixel_um,
                 remedy="Leave it out: regions are averaged over the whole electrode",
             )  # fmt: skip
-        regions = ResolvedCompton(spec, self.lithiation)
+        regions = ResolvedCompton(spec, self.lithiation, self.problem.area)
         self.probes[COMPTON] = regions
         self.coordinates[COMPTON] = {"region": np.arange(1, regions.camera.regions + 1)}
         return regions
