@@ -212,6 +212,26 @@ def test_linear_fields_in_compton_regions_are_exact(tmp_path: Path) -> None:
     assert placed.fixed["Compton signal"][1] == pytest.approx([0.35, 0.35], rel=1e-9)
 
 
+def test_compton_pixels_in_three_dimensions(tmp_path: Path) -> None:
+    """SoL 0.3 + 1000 x + 500 y + 2000 depth over 80 by 60 um: a pixel reads its middle."""
+    from lithoscape.models.observe import Lithiation
+
+    block = {"kind": "layered", "cells": 4, "clustering": 1.0, "lateral_um": [80, 60], "lateral_cells": 2}
+    spec = {"compton": {"regions": 2, "pixel_um": 40}}
+    plan = build_plan(loaded(tmp_path, spec, geometry=block).scenario)
+    problem, _ = plan.problem()
+    lithiation = Lithiation(problem)
+    x = lithiation.space.tabulate_dof_coordinates()
+    field = 0.3 + x @ [1000.0, 500.0, 2000.0] - 2000 * plan.surface
+    lithiation.by_class = lambda: [field]  # type: ignore[method-assign]
+    placed = Placed(plan, problem, lithiation)
+    pixels = placed.probes["Compton stoichiometry by pixel"]()
+    assert pixels.shape == (2, 2, 1)
+    assert list(placed.coordinates["Compton stoichiometry by pixel"]) == ["region", "pixel_x", "pixel_y"]
+    assert pixels[:, :, 0] == pytest.approx(np.array([[0.405, 0.445], [0.555, 0.595]]), rel=1e-9)
+    assert placed.probes["Compton stoichiometry"]() == pytest.approx([0.43, 0.58], rel=1e-9)
+
+
 def test_linear_fields_in_gauge_volumes_are_exact(tmp_path: Path) -> None:
     """SoL 0.3 + 1000 m^-1 depth + 500 m^-1 x: whole gauge volumes read their middle, the crack none."""
     from lithoscape.models.observe import Lithiation

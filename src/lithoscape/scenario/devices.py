@@ -208,9 +208,11 @@ def _compton_readings(
         seen = record[COMPTON]
         signal = record[COMPTON_SIGNAL].values
         counts = np.maximum(spec.counts * signal / signal.max(), 1e-9)
-        own, common = lithium_uncertainty(seen.values, nmc811(), counts)
-        record["Compton uncertainty"] = (seen.dims, own, {"units": "1"})
-        record["Compton calibration uncertainty"] = (seen.dims, common, {"units": "1"})
+        line = nmc811()
+        own, common = lithium_uncertainty(seen.values, line, counts)
+        attributes = {"units": "1", "calibration": line.citation}
+        record["Compton uncertainty"] = (seen.dims, own, attributes)
+        record["Compton calibration uncertainty"] = (seen.dims, common, attributes)
     rests = _rests(record, steps)
     camera = ComptonMap(tuple(np.arange(record.sizes["region"] + 1.0)), region_time=60 * spec.region_time_min)
     exposures = []
