@@ -14,6 +14,7 @@ from .objective import Evaluation, Fault, Objective
 from .posterior import MODEL, SURROGATE, Posterior, model, sample, surrogate
 from .profile import Profile, profile
 from .screen import Screening, screen
+from .search import search
 
 ALL = "all data"
 NONE = "none"
@@ -35,6 +36,8 @@ class Plan:
         Name -> groups of data to look at apart from all.
     tolerance, most:
         See :func:`.least_squares.best_fit`.
+    search:
+        Points spread over the box that are tried first; the fit starts at the best. 0: at the start given.
     screening, screening_count:
         "none", "morris" or "sobol", and how many trajectories or base samples.
     profiles:
@@ -49,6 +52,7 @@ class Plan:
     subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tolerance: float = 1e-4
     most: int = 40
+    search: int = 0
     screening: str = NONE
     screening_count: int = 8
     profiles: bool = True
@@ -117,9 +121,13 @@ def study(objective: Objective, plan: Plan, say: Callable[[float, str], None] | 
     if plan.screening != NONE:
         say(0.05, f"screening ({plan.screening})")
         screening = screen(objective, plan.screening, plan.screening_count, seed=plan.seed)
+    first = p.start
+    if plan.search:
+        say(0.1, f"search, {plan.search} points")
+        first = search(objective, plan.search, seed=plan.seed)
     say(0.2, "best fit")
     one_sided = best_step(plan.solver_tolerance, central=False)
-    best = best_fit(objective, p.start, step=one_sided, tolerance=plan.tolerance, most=plan.most)
+    best = best_fit(objective, first, step=one_sided, tolerance=plan.tolerance, most=plan.most)
     say(0.4, "derivatives")
     at, step_error, rough, noise_error = _derivatives(objective, best.t, plan)
     subsets = {ALL: objective.groups, **plan.subsets}

@@ -82,7 +82,7 @@ def load_fit(path: Path) -> LoadedFit:
     plan = fit.Plan(
         solver_tolerance=max(p.scenario.solver.relative_tolerance for p in plans.values()),
         subsets=_subsets(file, groups), tolerance=file.tolerance, most=file.iterations,
-        screening=file.screening.method, screening_count=file.screening.count,
+        search=file.search, screening=file.screening.method, screening_count=file.screening.count,
         profiles=file.profiles != "none", profiles_of_subsets=file.profiles == "subsets",
         posterior=file.posterior.method, walkers=file.posterior.walkers, steps=file.posterior.steps,
         seed=file.seed,

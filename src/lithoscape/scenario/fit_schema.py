@@ -51,7 +51,7 @@ class ParameterSpec(Strict):
     low: Finite
     high: Finite
     transform: Literal["linear", "log", "logit"] = "linear"
-    prior: PriorSpec = PriorSpec(kind="uniform")  # type: ignore[call-arg]
+    prior: PriorSpec = PriorSpec(kind="uniform")
     experiments: list[str] | None = Field(None, description="in which it is set; default: all")
     unit: str = ""
 
@@ -168,6 +168,9 @@ class FitFile(Strict):
         None, description="name -> groups of data looked at apart; default: every group by itself"
     )
     workers: Annotated[int, Field(ge=1, le=10000)] = Field(1, description="processes; 1: without dask")
+    search: Annotated[int, Field(ge=0, le=100000)] = Field(
+        0, description="points spread between the bounds that are tried first; the fit starts at the best"
+    )
     screening: ScreeningSpec = ScreeningSpec()
     profiles: Literal["none", "all data", "subsets"] = "subsets"
     posterior: PosteriorSpec = PosteriorSpec()
