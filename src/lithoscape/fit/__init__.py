@@ -8,6 +8,7 @@ Nothing here knows a scenario: experiments are callables that turn parameter val
 """
 
 from .derivatives import Derivatives, best_step, derivatives, noise
+from .follow import Follower
 from .identify import Combination, Identification, identify, interval
 from .least_squares import BestFit, best_fit
 from .measurement import PENALTY, Measurement, Prediction
@@ -29,6 +30,7 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "Fault",
+    "Follower",
     "Identification",
     "Measurement",
     "Objective",

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .follow import Follower
 from .identify import CHI2_95
 from .objective import Objective
 
 DISTANCES = (0.7, 1.4, 2.0, 2.6)
 """Places of a profile on either side, in standard deviations of the Fisher information."""
-ENOUGH = 1.6 * CHI2_95
-"""delta chi2 beyond which a side is not followed further."""
+COARSE, REFINEMENTS = 2.5 * CHI2_95, 4
+"""delta chi2 of a place beyond the interval's end that calls for places in between, and how many at most."""
 
 
 @dataclass(frozen=True)
@@ -48,69 +49,6 @@ class Profile:
     open_high: bool
 
 
-@dataclass
-class _Follower:
-    """Gauss-Newton steps on some rows of the residuals, the Jacobian updated as it goes (Broyden 1965)."""
-
-    objective: Objective
-    rows: np.ndarray
-    jacobian: np.ndarray
-
-    def residual(self, t: np.ndarray) -> np.ndarray:
-        """Residuals of the rows, and of the priors."""
-        found = self.objective.at(t).residual[self.rows]
-        return np.concatenate([found, self.objective.parameters.prior_residuals(t)])
-
-    def update(self, step: np.ndarray, change: np.ndarray) -> None:
-        """Make the Jacobian agree with what a step has done."""
-        s = self.objective.parameters.scale
-        z, size = step / s, float((step / s) @ (step / s))
-        if size > 0:
-            self.jacobian = self.jacobian + np.outer(change - self.jacobian @ step, z / s) / size
-
-    def minimise(
-        self, t: np.ndarray, free: np.ndarray, *, most: int = 8, tolerance: float = 1e-2
-    ) -> tuple[np.ndarray, float]:
-        """The least chi2 over the ``free`` parameters from ``t``; ends when a step promises < tolerance."""
-        p = self.objective.parameters
-        low, high = p.bounds
-        r = self.residual(t)
-        damping = 0.0
-        for _ in range(most if free.any() else 0):
-            step = self._step(r, t, free, damping)
-            promised = float(r @ r) - float(np.sum((r + self.jacobian @ step) ** 2))
-            if promised < tolerance:
-                break
-            tried = np.clip(t + step, low, high)
-            new = self.residual(tried)
-            self.update(tried - t, new - r)
-            if new @ new < r @ r:
-                t, r, damping = tried, new, 0.1 * damping
-            else:
-                damping = max(10 * damping, 1.0)
-        return t, float(r @ r)
-
-    def _step(self, r: np.ndarray, t: np.ndarray, free: np.ndarray, damping: float) -> np.ndarray:
-        """Damped Gauss-Newton step of the free parameters; those that a bound stops stay."""
-        p = self.objective.parameters
-        low, high = p.bounds
-        step, active = np.zeros(t.size), free.copy()
-        for _ in range(t.size):
-            s = p.scale[active]
-            J = self.jacobian[:, active] * s
-            matrix = J.T @ J + max(damping, 1e-9) * np.diag(np.maximum(np.diag(J.T @ J), 1e-6))
-            step[:] = 0.0
-            step[active] = np.clip(-np.linalg.solve(matrix, J.T @ r), -1.0, 1.0) * s
-            stopped = active & (((t <= low) & (step < 0)) | ((t >= high) & (step > 0)))
-            if not stopped.any():
-                break
-            active &= ~stopped
-            if not active.any():
-                step[:] = 0.0
-                break
-        return np.clip(t + step, low, high) - t
-
-
 def profile(
     objective: Objective,
     t: np.ndarray,
@@ -136,20 +74,46 @@ def profile(
     full = np.concatenate([jacobian[rows], p.prior_jacobian(t)])
     free = np.ones(t.size, dtype=bool)
     free[k] = False
-    start = _Follower(objective, rows, full).residual(t)
+    start = Follower(objective, rows, full).residual(t)
     found = [(float(t[k]), float(start @ start), t)]
     for side in (-1.0, 1.0):
-        follower, at = _Follower(objective, rows, full.copy()), t.copy()
-        for d in _places(distances, unit, side, float(t[k]), low, high):
-            moved = at.copy()
-            moved[k] = d
-            # the others follow their ridge first
-            slide = follower._step(follower.jacobian @ (moved - at), at, free, 0.0)
-            at, chi2 = follower.minimise(np.clip(moved + slide, *p.bounds), free)
-            found.append((d, chi2, at))
-            if chi2 - found[0][1] > ENOUGH:
+        follower, below = Follower(objective, rows, full.copy()), found[0]
+        places = _places(distances, unit, side, float(t[k]), low, high)
+        above: tuple[float, float, np.ndarray] | None = None
+        for _ in range(len(places) + REFINEMENTS):
+            if above is None and places:
+                d = places.pop(0)
+            elif above is not None and above[1] - found[0][1] > COARSE:
+                # a steep side: the interval's end lies in a gap, look into it
+                d = _between(below, above, found[0][1])
+            else:
                 break
+            found.append((d, *_followed(follower, below[2], k, d, free)))
+            if found[-1][1] - found[0][1] > CHI2_95:
+                above = found[-1]
+            else:
+                below = found[-1]
     return _assembled(p.names[k], groups, found, (low, high))
+
+
+def _followed(
+    follower: Follower, at: np.ndarray, k: int, place: float, free: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The least chi2 with parameter ``k`` at ``place``, the others led along their ridge first."""
+    moved = at.copy()
+    moved[k] = place
+    slide = follower.step(follower.jacobian @ (moved - at), at, free)
+    found, chi2 = follower.minimise(np.clip(moved + slide, *follower.objective.parameters.bounds), free)
+    return chi2, found
+
+
+def _between(
+    below: tuple[float, float, np.ndarray], above: tuple[float, float, np.ndarray], least: float
+) -> float:
+    """Where the square root of delta chi2 passes the 95 % level, but not too near to either end."""
+    y = np.sqrt(np.maximum([below[1] - least, above[1] - least], 0.0))
+    share = float(np.clip((np.sqrt(CHI2_95) - y[0]) / (y[1] - y[0]), 0.1, 0.7))
+    return below[0] + share * (above[0] - below[0])
 
 
 def _places(

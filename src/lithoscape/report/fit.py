@@ -179,8 +179,8 @@ def _profiles(fitted: FitPage) -> list[str]:
     return [
         page.picture(
             figures.profiles(fitted.objective, fitted.study),
-            "Increase of chi² when one parameter is held elsewhere and all others follow; below 3.84 lies the "
-            "95 % interval. Dotted: the parabola that the curvature at the best fit predicts.",
+            "Increase of chi² when one parameter is held elsewhere and all others follow; below 3.84 lies "
+            "the 95 % interval. Dotted: the parabola that the curvature at the best fit predicts.",
         ),
         page.table(["parameter", "data", "95 % interval", "bounded"], rows),
     ]

@@ -162,7 +162,8 @@ def _profile(axis: Axes, parameter: Parameter, i: int, found: Study) -> None:
     whole = found.profiles[ALL][i]
     deviation, centre = float(found.identifications[ALL].deviations[i]), float(found.best.t[i])
     if np.isfinite(deviation):
-        t = np.linspace(*np.clip([centre - 3 * deviation, centre + 3 * deviation], *parameter.box), 80)
+        low, high = np.clip([centre - 3 * deviation, centre + 3 * deviation], *parameter.box)
+        t = np.linspace(low, high, 80)
         x = [parameter.natural(float(v)) for v in t]
         label = "all data, parabola"
         axis.plot(x, ((t - centre) / deviation) ** 2, ":", color="#1d2430", lw=1.2, label=label)
