@@ -73,6 +73,7 @@ def _structures(context: Context, found: Findings) -> None:
         found.values[f"through_{k + 1}"] = float(lamellae.through[k])
         found.values[f"in_plane_{k + 1}"] = float(lamellae.in_plane[k])
         found.values[f"line_{k + 1}"] = spectra[k + 1, through].porosity / fitted[k + 1, through][0]
+    found.remarks.append(_between(lamellae, columns))
     found.values["share_3"] = float(lamellae.share[2])
     found.values["order_through"] = ranked(lamellae.through, 1e-3)
     found.values["order_in_plane"] = ranked(lamellae.in_plane, 1e-3)
@@ -82,6 +83,26 @@ def _structures(context: Context, found: Findings) -> None:
         _nyquist_picture(context, spectra, through),
     ]  # fmt: skip
     found.tables.append(_resolution_table())
+
+
+def _between(lamellae: Steady, columns: Steady) -> str:
+    """Which published efficiencies lie between those of the two generated shapes."""
+    inside = []
+    for way, published, one, two in (
+        ("through", paper.TAU_THROUGH, lamellae.through, columns.through),
+        ("in plane", paper.TAU_IN_PLANE, lamellae.in_plane, columns.in_plane),
+    ):
+        for k, tau in enumerate(published):
+            low, high = sorted((float(one[k]), float(two[k])))
+            if low <= paper.POROSITY[k] / tau <= high:
+                inside.append(f"region {k + 1} {way}")
+    return (
+        f"Of the six published efficiencies, {len(inside)} lie between those of generated lamellae and "
+        f"columns "
+        f"({', '.join(inside) or 'none'}): the same porosity and pore width leave a factor of two to six "
+        f"open, which "
+        "how ice branches decides. Targets are scored on the lamellae."
+    )
 
 
 def _transport_table(lamellae: Steady, columns: Steady) -> Table:
@@ -388,10 +409,18 @@ def _profile_picture(context: Context, by_rate: Cycle, by_factor: Cycle) -> Any:
         ):
             axis.plot(c.slab, values, color=colour, lw=1.4, label=f"{name}, end of current")
             middle = (np.arange(3) + 0.5) / 3
-            axis.errorbar(middle, seen, xerr=0.125, fmt="o", ms=4, color=colour, label="imaged, simulated")
+            axis.errorbar(
+                middle,
+                seen,
+                xerr=0.125,
+                fmt="o",
+                ms=4,
+                color=colour,
+                label=f"{name}, imaged, simulated",
+            )
             axis.errorbar(
                 middle, theirs, yerr=0.03, xerr=0.125, fmt="s", ms=5, mfc="none", color=colour, alpha=0.7,
-                label="imaged, published",
+                label=f"{name}, imaged, published",
             )  # fmt: skip
         axis.set_ylim(-0.05, 1.05)
         label(axis, "depth from the separator / 1 mm", "1 - x", title)

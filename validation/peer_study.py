@@ -72,7 +72,8 @@ def _picture(engine: str, context: Context, names: list[str], before: dict, live
     axis.set_yticks(place, names)
     axis.set_ylim(len(names) - 0.5, -0.5)
     label(axis, "relative difference of ε/τ (values below 1e-8 at 1e-8)", "")
-    axis.legend(fontsize=8, frameon=False, loc="lower right")
+    if axis.lines[:-1]:  # besides the line of the tolerance
+        axis.legend(fontsize=8, frameon=False, loc="lower right")
     return picture(
         figure, context.folder, "differences",
         f"{NAMES[engine]} against the voxel solver here on the same images; dashed: the tolerance of the "

@@ -1,0 +1,121 @@
+"""The freeze-cast study: its closed forms, its search, and its quick variant."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "validation"
+
+
+@pytest.fixture(autouse=True)
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies import files beside them."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
+def test_slabs_in_series_with_an_even_reaction() -> None:
+    import ice_electrode as paper
+
+    whole = paper.Slab(1e-3, 0.25)
+    assert paper.length([whole]) == pytest.approx(0.5 * 1e-3 / 0.25)
+    parts = [paper.Slab(h, 0.25) for h in (2e-4, 5e-4, 3e-4)]
+    assert paper.length(parts) == pytest.approx(paper.length([whole]), rel=1e-12)
+    # all of the resistance in the first tenth: nearly all of the current crosses it
+    first = [paper.Slab(1e-4, 1e-3), paper.Slab(9e-4, 1e6)]
+    assert paper.length(first) == pytest.approx(0.95 * 0.1, rel=1e-6)
+
+
+def test_the_limit_of_free_electrolyte() -> None:
+    """i L (1 - t+) / 2 = F D dc for an even reaction over L."""
+    import ice_electrode as paper
+
+    found = paper.limiting_current(1000.0, [paper.Slab(1e-3, 1.0)], 2e-10, 0.4)
+    assert found == pytest.approx(2 * 96485.33212 * 2e-10 * 1000 / (0.6 * 1e-3), rel=1e-9)
+    assert paper.ohmic_drop(100.0, [paper.Slab(1e-3, 0.5)], 2.0) == pytest.approx(0.05)
+    assert paper.thickness_for(0.25, 1e-3) == pytest.approx(5e-4)
+
+
+def test_masses_and_lithium_of_the_coating() -> None:
+    import ice_electrode as paper
+
+    assert paper.areal_capacity(paper.porosity_for(paper.AREAL)) == pytest.approx(paper.AREAL, rel=1e-12)
+    assert paper.porosity_for(paper.AREAL) == pytest.approx(0.16, abs=0.01)
+    assert paper.areal_capacity(0.22) / 10 == pytest.approx(52, abs=2)
+    assert paper.full_capacity() == pytest.approx(275.5, abs=0.1)
+    assert paper.mean_swing() * paper.full_capacity() == pytest.approx(180, abs=1)
+    through, across = paper.implied_diffusivities()
+    assert 1.38e-11 < min(through + across) <= max(through + across) < 1.41e-11
+    assert paper.active_share() == pytest.approx(0.759, abs=1e-3)
+
+
+def test_orders_with_ties() -> None:
+    from compton_nmc811 import ranked
+
+    assert ranked([0.76, 0.73, 0.61], 0.005) == "1 > 2 > 3"
+    assert ranked([0.76, 0.73, 0.61], 0.03) == "1 = 2 > 3"
+    assert ranked([0.66, 0.70, 0.61], 0.042) == "1 = 2 > 3"
+    assert ranked([0.0, 0.03, 0.10], 0.0) == "3 > 2 > 1"
+
+
+def test_the_search_finds_where_the_swing_is_as_wanted() -> None:
+    from ice_runs import search
+
+    made = lambda rate: SimpleNamespace(value=0.8 / (1 + rate / 0.02))  # noqa: E731
+    found, tried = search(made, lambda c: c.value, 0.4, 0.001, 1.0, 1e-6)
+    assert found == pytest.approx(0.02, rel=1e-5)
+    assert [v for v, _ in tried] == sorted(v for v, _ in tried)
+    nothing, tried = search(made, lambda c: c.value, 0.9, 0.001, 1.0, 1e-6)
+    assert np.isnan(nothing) and len(tried) == 2
+
+
+def test_blocks_are_pore_if_half_of_them_is() -> None:
+    from ice_structure import coarsened
+
+    mask = np.zeros((5, 4, 4), bool)
+    mask[:2, :2, 0] = True  # half of the first block of eight
+    mask[2:4, 0, 0] = True
+    coarse = coarsened(mask, 2)
+    assert coarse.shape == (2, 2, 2)
+    assert coarse[0, 0, 0] and coarse.sum() == 1
+
+
+def test_a_straight_pore_is_a_uniform_line() -> None:
+    from ice_structure import line_fit
+
+    from lithoscape.impedance import diffusion_impedance
+
+    labels = np.ones((80, 4, 4), np.uint8)
+    labels[:, :2] = 0
+    s = diffusion_impedance(labels, 0, 0, spacing=(1e-6,) * 3, diffusivity=2e-10)
+    tau, misfit = line_fit(s)
+    assert tau == pytest.approx(1.0, abs=0.01)
+    assert misfit < 0.1  # voxels do not resolve the highest frequencies
+
+
+def test_the_beam_sees_the_middle_of_every_region() -> None:
+    import xarray as xr
+    from ice_runs import beam
+
+    slab = (np.arange(24) + 0.5) / 24
+    values = np.stack([slab, 2 * slab])
+    record = xr.Dataset(
+        {"State of lithiation by depth": (("time", "slab"), values)}, {"time": [0.0, 1.0], "slab": slab}
+    )
+    seen = beam(record).values
+    assert seen[0] == pytest.approx([1 / 6, 1 / 2, 5 / 6], abs=1e-12)
+    assert seen[1] == pytest.approx(2 * seen[0])
+
+
+@pytest.mark.slow
+def test_the_quick_variant(tmp_path: Path) -> None:
+    from lithoscape.scenario.validate import find_cases, validate_case
+
+    (case,) = find_cases(["compton_nmc811"], FOLDER)
+    rows = {row.id: row for row in validate_case(case, tmp_path, quick=True).rows}
+    assert rows["eff_through_r1"].verdict == "met"
+    assert rows["rate_of_swing"].simulated == pytest.approx(0.0189, abs=0.001)
+    assert rows["order_charged"].simulated == "3 > 2 > 1"
+    assert rows["cap_dis_nominal"].simulated < 5
+    assert all(row.simulated is not None for row in rows.values())
