@@ -53,9 +53,10 @@ def measurements(spec: DataSpec, where: str, experiment: str, plan: Plan, folder
     try:
         return _READERS[type(spec)](spec, where, experiment, plan, folder)
     except InputError as error:
-        name = getattr(spec, "name", None)
-        if error.field is not None and str(error.field).startswith(f"data[{name}]"):
-            raise relocated(error, where + str(error.field).removeprefix(f"data[{name}]")) from None
+        field = str(error.field)
+        if field.startswith("data[") and not field.startswith(where):
+            # measurements know their names, not their place in the file
+            raise relocated(error, where + field[field.rindex("]") + 1 :]) from None
         raise
 
 
@@ -253,7 +254,10 @@ def _check_arguments(spec: ObservableSpec, case: Case, where: str) -> None:
                 remedy=nearest(given, names),
             )  # fmt: skip
     if missing := [name for name in names if name not in spec.arguments]:
-        raise InputError(f"{spec.observable} also needs {', '.join(missing)}", field=f"{where}.arguments")
+        raise InputError(
+            f"{spec.observable} also needs {', '.join(missing)}", field=f"{where}.arguments",
+            value=sorted(spec.arguments), remedy="Add what is missing",
+        )  # fmt: skip
     levels = dict.fromkeys(("level", "upper", "lower", "first", "second"), case.frame.levels_um)
     for name, valid in {"cycle": case.frame.cycles, **levels}.items():
         if name in spec.arguments and spec.arguments[name] not in valid:
