@@ -64,15 +64,17 @@ def courses(record: xr.Dataset, case: Case, file: Path) -> Path:
         for name in frame.levels_um:
             line[0].plot(time, 100 * reading.level(name)[rows], color=LEVEL[name], label=f"{name} level")
         for role in frame.groups:
-            line[1].plot(time, 100 * reading.group(lowest, role)[rows], color=GROUP[role], label=role)
+            line[1].plot(
+                time,
+                100 * reading.group(lowest, role)[rows],
+                color=GROUP[role],
+                label=f"{lowest} level, {role}",
+            )
         line[0].set_ylabel(f"{rates(reading, cycle)}\nSoL [%]")
         for k, axis in enumerate(line):
-            box = {"facecolor": "white", "alpha": 0.85, "lw": 0, "pad": 1.5}
-            axis.text(0.02, 0.04, told.get((cycle, k), ""), transform=axis.transAxes, fontsize=8, bbox=box)
-    axes[0, 0].set_title("level averages")
-    axes[0, 1].set_title(f"{lowest} level: near crack, middle, bulk")
+            axis.set_title(told.get((cycle, k), ""), fontsize=8, loc="left")
     for axis in axes[0]:
-        axis.legend(loc="upper right", fontsize=8, framealpha=0.9)
+        axis.legend(loc="lower right", fontsize=8, framealpha=0.9)
     for axis in axes[-1]:
         axis.set_xlabel("time in the cycle [min]")
     return saved(figure, file)
@@ -175,5 +177,5 @@ def bars(found: dict[str, Any], file: Path) -> Path:
         axis.grid(alpha=0.25, axis="x")
     axes[0].set_yticks(place, list(known))
     axes[0].invert_yaxis()
-    axes[0].legend(loc="lower right", fontsize=8)
+    axes[1].legend(loc="lower right", fontsize=8)
     return saved(figure, file)

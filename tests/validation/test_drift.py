@@ -37,10 +37,11 @@ def test_pinned_numbers_have_not_drifted(name: str, tmp_path: Path) -> None:
     assert drifted(DRIFT, done) == []
 
 
-def test_every_pin_has_its_number_and_the_same_reason() -> None:
+def test_every_number_has_its_pin_and_the_same_reason() -> None:
     told = json.loads(DRIFT.read_text(encoding="utf-8"))
     cases = {path.stem: load_case(path) for path in CASES.glob("*.yaml")}
-    assert {name for name, case in cases.items() if case.pins} == set(told)
+    assert set(told) <= {name for name, case in cases.items() if case.pins}
+    assert "mcc_xrd_nmc622" in told
     for name, rows in told.items():
         assert {k: Pin(v["tolerance"], v["reason"]) for k, v in rows.items()} == dict(cases[name].pins)
 
