@@ -21,7 +21,7 @@ BASES = {
     "face-centred": np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2,
 }
 """Lattice vectors in edges of the cubic cell."""
-SITES = {
+SITES: dict[str, list[tuple[float, float, float]]] = {
     "simple": [(0, 0, 0)],
     "body-centred": [(0, 0, 0), (0.5, 0.5, 0.5)],
     "face-centred": [(0, 0, 0), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)],
