@@ -131,7 +131,7 @@ def test_schema_is_json(command) -> None:
     assert schema["additionalProperties"] is False
 
 
-@pytest.mark.parametrize("kind", ["scenario", "recipe", "segmentation"])
+@pytest.mark.parametrize("kind", ["scenario", "recipe", "segmentation", "fit"])
 def test_the_published_schema_is_current(kind: str, command) -> None:
     """Renew it with ``lithoscape schema KIND > docs/KIND.schema.json``."""
     assert (ROOT / "docs" / f"{kind}.schema.json").read_text(encoding="utf-8") == command("schema", kind).out

@@ -68,7 +68,8 @@ BAD = {
         {f"{P}/keys": [{"key": "electrode.transport", "scale": 20.0}]}, "parameters.through.keys", "2.0",
     ),
     "ratio to nothing": (
-        {f"{P}/keys": [{"key": "electrode.transport", "times": "thruogh"}]}, "parameters.through.keys[0].times",
+        {f"{P}/keys": [{"key": "electrode.transport", "times": "thruogh"}]},
+        "parameters.through.keys[0].times",
         "'through'",
     ),
     "bounds reversed": ({f"{P}/low": 0.5, f"{P}/high": 0.2}, "parameters.through", "low < high"),

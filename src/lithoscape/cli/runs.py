@@ -82,9 +82,9 @@ def check(
 
 @app.command(epilog="Example: [bold]lithoscape schema recipe > recipe.schema.json[/bold]")
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="[scenario|recipe|segmentation]")] = "scenario",
+    kind: Annotated[str, typer.Argument(metavar="[scenario|recipe|segmentation|fit]")] = "scenario",
 ) -> None:
-    """Print the JSON Schema of scenario files, generator recipes or segmentation recipes, for editors."""
+    """Print the JSON Schema of scenario files, fits, recipes of generators or segmentation, for editors."""
     from ..errors import InputError, nearest
 
     if kind == "scenario":
@@ -99,10 +99,14 @@ def schema(
         from ..image.segment import SegmentRecipe
 
         told = SegmentRecipe.model_json_schema()
+    elif kind == "fit":
+        from ..scenario.fit import json_schema as of_fits
+
+        told = of_fits()
     else:
         raise InputError(
             "there is no such kind of file", field="kind", value=kind,
-            remedy=nearest(kind, ["scenario", "recipe", "segmentation"]),
+            remedy=nearest(kind, ["scenario", "recipe", "segmentation", "fit"]),
         )  # fmt: skip
     print(json.dumps(told, indent=2))
 
