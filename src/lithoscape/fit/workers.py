@@ -19,7 +19,9 @@ FAILED = "failed"
 class Experiment(Protocol):
     """What is evaluated: frozen, and sendable to another process."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Its name."""
 
     def digest(self, values: Mapping[str, float]) -> str:
         """Hash of all that decides the record at these parameters."""

@@ -93,7 +93,7 @@ def _warnings(fitted: FitPage) -> list[str]:
 
 def _parameters(fitted: FitPage) -> list[str]:
     rows = []
-    profiles = next(iter(fitted.content["profiles"].values()), {})
+    profiles: Mapping[str, Any] = next(iter(fitted.content["profiles"].values()), {})
     for name, p in fitted.content["parameters"].items():
         low, high = p["interval_95"]
         row = [name, p["unit"] or "–", f"{p['value']:.4g}", f"{low:.4g} to {high:.4g}"]
@@ -133,7 +133,7 @@ def _data(fitted: FitPage) -> list[str]:
     if any(m.size == 1 for m in o.measurements):
         caption = "Single numbers, computed minus measured in units of their uncertainty."
         parts.append(page.picture(figures.numbers(o, found), caption))
-    rows = [
+    cells = [
         [
             d["name"],
             d["group"],
@@ -144,7 +144,7 @@ def _data(fitted: FitPage) -> list[str]:
         ]
         for d in fitted.content["data"]
     ]
-    return [*parts, page.table(["data", "group", "numbers", "chi² at start", "chi²", "not reached"], rows)]
+    return [*parts, page.table(["data", "group", "numbers", "chi² at start", "chi²", "not reached"], cells)]
 
 
 def _identifiability(fitted: FitPage) -> list[str]:
