@@ -159,7 +159,7 @@ def test_the_example_finds_its_truth(here: Path) -> None:
     from lithoscape.scenario.fit import load_fit, run_fit
 
     loaded = load_fit(ROOT / "scenarios" / "fit_half_cell.yaml")
-    plan = replace(loaded.plan, profiles=False, posterior="none", tolerance=1e-2)
+    plan = replace(loaded.plan, profiles=False, posterior="none", tolerance=1e-3)
     found = run_fit(replace(loaded, plan=plan), here / "fit")
     p = loaded.parameters
     t = p.internal({"through": 0.12, "D_s": 8e-15, "contact": 6.0})

@@ -56,7 +56,7 @@ def best_fit(
     step:
         Of one-sided differences, see :func:`.derivatives.best_step`.
     tolerance:
-        Relative change of chi2, and of the parameters, at which it ends; not below the solver's own.
+        Relative change of chi2 at which it ends; not below the solver's own.
     most:
         Points to look at, those of differences apart.
 
@@ -90,7 +90,8 @@ def best_fit(
         found = derivatives(objective, t, step, central=False).jacobian
         return np.concatenate([found, parameters.prior_jacobian(t)])
 
-    limits = {"ftol": tolerance, "xtol": tolerance, "gtol": 1e-10, "x_scale": parameters.scale}
+    # xtol is relative to the size of t, and a logarithm may be large: it must not end a fit by itself
+    limits = {"ftol": tolerance, "xtol": 1e-4 * tolerance, "gtol": 1e-10, "x_scale": parameters.scale}
     result = lmfit.minimize(
         residual, parameters.lmfit(start), method="least_squares", jac=jacobian, max_nfev=most,
         calc_covar=False, **limits,
