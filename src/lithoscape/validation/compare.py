@@ -174,7 +174,7 @@ def _judge(simulated: float | str, target: Target) -> tuple[str, str]:
     verdict = MET if abs(off) <= allowed else NOT_MET
     if isinstance(target.value, tuple) and off == 0.0:
         return verdict, f"within the range; tolerance: {because}"
-    if abs(off) < 1e-9:
+    if abs(off) <= 1e-9 * max(allowed, abs(float(simulated))):
         return verdict, f"no difference; tolerance: {because}"
     return verdict, f"off by {off:+.3g}{unit}; tolerance: {because}"
 
