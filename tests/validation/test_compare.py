@@ -8,15 +8,18 @@ import re
 import pytest
 
 from lithoscape.validation import (
+    Findings,
     Reading,
     Row,
     as_html,
     as_table,
     compare,
+    compare_findings,
     parse_case,
     summary,
     write_json,
 )
+from lithoscape.validation.cases import ABSENT
 from lithoscape.validation.compare import distance, measured_text, simulated_text, tolerance_text
 
 GAUGE = "Gauge state of lithiation"
@@ -147,3 +150,37 @@ def test_the_terminal_table_shows_every_row(record, case):
     stream, rows = io.StringIO(), compare(record, case)
     Console(file=stream, width=300).print(as_table(rows, "t"))
     assert len(re.findall(r"\bmet\b", stream.getvalue())) == len(rows)
+
+
+def absence(value: str | float, unit: str = "pattern") -> dict:
+    return {
+        "case": "tiny", "title": "T", "frame": {}, "not_scored": {},
+        "citation": {"authors": "A", "title": "T", "journal": "J", "year": 1, "doi": "x"},
+        "targets": [
+            {
+                "id": "event", "quantity": "q", "observable": "finding", "arguments": {"name": "event"},
+                "value": value, "unit": unit, "tolerance": {"reason": "r", "value": 0.1},
+                "source": "s", "status": "measured", "use": "validate",
+            }
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("findings", "measured", "verdict", "shown"),
+    [
+        (Findings(unseen={"event": "the curve only rises"}), 0.4, "not met", "not seen"),
+        (Findings({"event": 0.42}), 0.4, "met", "0.42"),
+        (Findings(unseen={"event": "the curve only rises"}), ABSENT, "met", ABSENT),
+        (Findings({"event": 0.42}), ABSENT, "not met", "0.42"),
+        (Findings(missing={"event": "no run of that kind"}), 0.4, "not testable", "–"),
+        (Findings(missing={"event": "no run of that kind"}), ABSENT, "not testable", "–"),
+    ],
+)
+def test_what_does_not_occur(findings, measured, verdict, shown):
+    """Not seen is "not met", unless it is the absence that was measured; not simulated is neither."""
+    case = parse_case(absence(measured, "pattern" if measured == ABSENT else "-"))
+    (row,) = compare_findings(findings, case)
+    assert (row.verdict, simulated_text(row)) == (verdict, shown)
+    for text in {**findings.unseen, **findings.missing}.values():
+        assert text in row.reason

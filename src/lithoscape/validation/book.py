@@ -207,7 +207,8 @@ INTRODUCTION = """
 Every case compares simulations with published measurements. Its targets are data (`validation/CASE.yaml`:
 value, unit, tolerance with reason, place in the source); what is simulated comes from the study beside it
 (`validation/CASE.py`) or from a scenario. A target is *met* if the simulated value lies within the
-tolerance, *not met* if it does not or if the feature does not occur, *not testable* if the simulation does
+tolerance, *not met* if it does not or if a measured feature does not occur ("not seen"; where the source
+reports that something does *not* occur, that is what has to be found), *not testable* if the simulation does
 not have what the target asks for. Nothing is tuned per target; where parameters were fitted, the targets
 used are marked and all others are predictions.
 

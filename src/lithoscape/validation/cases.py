@@ -5,7 +5,9 @@ with unit, a tolerance with its reason, and where the number stands in the sourc
 
 * a number, met within the tolerance;
 * a list of two, a range whose ends may be null (open), widened by the tolerance;
-* a text, a pattern that must be found exactly.
+* a text, a pattern that must be found exactly;
+* the text :data:`ABSENT`: what the observable looks for must not occur. An event that was measured and does
+  not occur in a simulation is "not met"; of an event that was measured *not* to occur, the same is "met".
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from scipy.constants import electron_volt
 
 from ..errors import InputError, nearest
 from .observables import OBSERVABLES
@@ -39,11 +42,15 @@ UNITS: dict[str, float] = {
     "1/um": 1e-6,
     "mol/m3": 1.0,
     "m2/s": 1.0,
+    "keV": 1e-3 / electron_volt,
     "ohm cm2": 1e4,
     "pattern": 1.0,
 }
 """Unit of a target -> factor from the SI value of its observable ("C": rates as they are; capacities in
 A.h.m-2 and C/kg)."""
+
+ABSENT = "does not occur"
+"""Value of a target whose observable must find nothing; its unit is ``pattern``."""
 
 USES = ("validate", "validate_qualitative", "trap", "context")
 """The first two are scored; a trap and context are shown beside them."""

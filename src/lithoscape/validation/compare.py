@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from ..errors import InputError, nearest
-from .cases import UNITS, Case, Target
+from .cases import ABSENT, UNITS, Case, Target
 from .observables import OBSERVABLES
 from .reading import NotSeen, NotTestable, Reading
 from .study import Findings
@@ -32,7 +32,8 @@ class Row:
     """One target and what the record says about it.
 
     ``measured``, ``simulated`` and ``tolerance`` are in ``unit``. ``simulated`` is None if
-    nothing could be computed or the feature does not occur; ``reason`` says which.
+    nothing could be computed or the feature does not occur; ``reason`` says which. A feature whose absence
+    was measured, and that does not occur, has the text :data:`.cases.ABSENT`.
     """
 
     id: str
@@ -98,7 +99,8 @@ def compare_findings(
     rows = []
     for target in case.targets:
         record = _record_of(findings, target.record)
-        row = _row(Reading(record, case.frame, findings.values), target)
+        reading = Reading(record, case.frame, findings.values, findings.unseen, findings.missing)
+        row = _row(reading, target)
         rows.append(replace(row, fitted=target.id in fitted))
     return rows
 
@@ -111,11 +113,12 @@ def _record_of(findings: Findings, name: str | None) -> xr.Dataset:
 
 
 def _require_named(findings: Findings, case: Case) -> None:
+    named = list({**findings.values, **findings.unseen, **findings.missing})
     for target in case.targets:
         asked = target.arguments.get("name") if target.observable == "finding" else None
         for kind, name, known in (
             ("record", target.record, list(findings.records)),
-            ("finding", asked, list(findings.values)),
+            ("finding", asked, named),
         ):
             if name is not None and name not in known:
                 raise InputError(
@@ -141,7 +144,9 @@ def _row(reading: Reading, target: Target) -> Row:
     except NotTestable as error:
         verdict, reason = NOT_TESTABLE, error.message
     except NotSeen as error:
-        verdict, reason = NOT_MET, error.message
+        absent = target.value == ABSENT
+        simulated = ABSENT if absent else None
+        verdict, reason = (MET if absent else NOT_MET), error.message
     else:
         simulated = value if isinstance(value, str) else UNITS[target.unit] * value
         verdict, reason = _judge(simulated, target)
@@ -164,6 +169,8 @@ def _row(reading: Reading, target: Target) -> Row:
 def _judge(simulated: float | str, target: Target) -> tuple[str, str]:
     """Verdict and reason for a value that was computed, both in the target's unit."""
     because = target.tolerance.reason
+    if target.value == ABSENT:
+        return NOT_MET, f"it occurs; {because}"
     if isinstance(simulated, str) or isinstance(target.value, str):
         same = simulated == target.value
         return (MET, because) if same else (NOT_MET, f"another pattern; {because}")

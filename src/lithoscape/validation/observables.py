@@ -24,6 +24,10 @@ DELITHIATING = "Delithiating share of active material"
 # -- what a study found ----------------------------------------------------
 def finding(reading: Reading, name: str) -> Value:
     """A number (SI) or pattern that the study of the case reports by this name."""
+    if name in reading.unseen:
+        raise NotSeen(reading.unseen[name])
+    if name in reading.missing:
+        raise NotTestable(reading.missing[name])
     if name not in reading.findings:
         raise NotTestable(f"the study did not report {name!r}")
     value = reading.findings[name]

@@ -95,6 +95,9 @@ class Reading:
     frame: Frame = field(default_factory=lambda: Frame({}, {}, {}))
     findings: Mapping[str, float | str] = field(default_factory=dict)
     """Numbers and patterns of a study, by name."""
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Why a finding is not there: it does not happen, or it could not be computed."""
 
     # -- variables ---------------------------------------------------------
     def values(self, name: str) -> np.ndarray:

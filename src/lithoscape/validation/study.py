@@ -46,6 +46,9 @@ class Findings:
     ----------
     values:
         Numbers in SI, or patterns as text, by the names that targets give with the observable ``finding``.
+    unseen, missing:
+        By the same names, why a value is not there: ``unseen`` if everything was simulated and what is asked
+        for does not happen, ``missing`` if it could not be computed.
     records:
         Records by name; targets name the one they read, else the first is read.
     tables, pictures, remarks:
@@ -53,6 +56,8 @@ class Findings:
     """
 
     values: dict[str, float | str] = field(default_factory=dict)
+    unseen: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
     records: dict[str, xr.Dataset] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
