@@ -112,7 +112,24 @@ def test_interrupted_and_resumed(file: Path, command, here: Path, monkeypatch: p
     assert (done.code, done.out, done.err) == (0, "", "")
     assert len(CALLS) == count - 30
     whole, there = (json.loads((here / name / "results.json").read_text()) for name in ("whole", "there"))
+    times = [found.pop("time") for found in (whole, there)]
     assert whole == there
+    assert [len(t["runs_s"]) for t in times] == [1, 2]
+    assert all(t["whole_s"] == sum(t["runs_s"]) and min(t["runs_s"]) > 0 for t in times)
+    assert [t["timed"] for t in times] == [count, count] and times[0]["median_simulation_s"] > 0
+
+
+def test_numbers_outlive_what_is_written_after_them(
+    file: Path, command, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_, **__):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(fit_results, "write_bpx", full)
+    done = command("fit", file, "--out", "there", "--quiet")
+    assert done.code != 0 and "no space left" in done.err
+    found = json.loads((here / "there" / "results.json").read_text())
+    assert found["parameters"]["D_s"]["identified"] is True
 
 
 def test_machine_readable(file: Path, command) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from .measurement import Measurement, Prediction
 from .parameters import ParameterSet
-from .workers import FAILED, Experiment, Task, Work
+from .workers import FAILED, WALL_TIME, Experiment, Task, Work
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Objective:
         Simulations that failed or ended before what was measured, each once.
     simulations:
         How many records were asked for, those found in the store included.
+    seconds:
+        Wall time of each of them that says so.
 
     Raises
     ------
@@ -100,6 +102,7 @@ class Objective:
                 field="parameters", value=list(parameters.names), remedy="Fit fewer, or add data",
             )  # fmt: skip
         self.simulations = 0
+        self.seconds: list[float] = []
         self.faults: list[Fault] = []
         self._predicted: dict[str, dict[int, Prediction]] = {}
         self._failed: dict[str, str] = {}
@@ -142,6 +145,8 @@ class Objective:
             self.tell(self.simulations)
 
         for task, record in zip(wanted, self.work(wanted, done), strict=True):
+            if WALL_TIME in record.attrs:
+                self.seconds.append(float(record.attrs[WALL_TIME]))
             failed = record.attrs.get("status") == FAILED and "time" not in record.dims
             mine = [i for i, m in enumerate(self.measurements) if m.experiment == task.experiment.name]
             reason = str(record.attrs.get("message", "")) if record.attrs.get("status") == FAILED else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from ..errors import LithoscapeError
 from .store import Store
 
 FAILED = "failed"
+WALL_TIME = "wall_time_s"
+"""Attribute of a record: seconds that the evaluation took."""
 
 
 class Experiment(Protocol):
@@ -56,11 +59,13 @@ def evaluate(task: Task, store: Store | None) -> xr.Dataset:
     """
     if store is not None and (found := store.get(task.key)) is not None:
         return found
+    begun = time.perf_counter()
     try:
         record = task.experiment.simulate(task.values)
     except (LithoscapeError, ArithmeticError, np.linalg.LinAlgError) as error:
         text = error.describe() if isinstance(error, LithoscapeError) else f"{type(error).__name__}: {error}"
         record = xr.Dataset(attrs={"status": FAILED, "message": text})
+    record.attrs[WALL_TIME] = time.perf_counter() - begun
     if store is not None:
         store.put(task.key, record)
     return record

@@ -15,12 +15,14 @@ from ..errors import InputError, SolveError, nearest
 from ..fit import Measurement, Objective, Parameter, ParameterSet, Prior, Store, Study, workers
 from ..specification import read_mapping, validated
 from .build import Plan, build_plan
+from .fit_clock import Clock
 from .fit_data import measurements
 from .fit_experiment import Binding, ScenarioExperiment, check_keys
 from .fit_predict import Nyquist
 from .fit_schema import FitFile, KeySpec, ParameterSpec, PriorSpec
 
 STORE = "records"
+CLOCK = "times.json"
 Progress = Callable[[float, str], None]
 
 
@@ -48,12 +50,13 @@ class LoadedFit:
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a fit left: its folder and what it found."""
+    """What a fit left: its folder, what it found, and how long each of its runs took [s]."""
 
     folder: Path
     loaded: LoadedFit
     objective: Objective
     study: Study
+    runs: tuple[float, ...] = ()
 
 
 def json_schema() -> dict[str, Any]:
@@ -128,19 +131,22 @@ def run_fit(
             "there is no fit to resume", field="--resume", value=str(folder), remedy="Run without --resume"
         )
     store.folder.mkdir(parents=True, exist_ok=True)
-    say = _Teller(progress)
+    clock = Clock(folder / CLOCK)
+    say = _Teller(progress, clock)
     with workers(count or loaded.file.workers, store) as work:
         objective = Objective(loaded.parameters, loaded.measurements, loaded.experiments, work, say.count)
         _check_reach(objective)
         found = fit.study(objective, loaded.plan, say.stage)
-    return FitResult(folder, loaded, objective, found)
+    clock.keep()
+    return FitResult(folder, loaded, objective, found, tuple(clock.runs))
 
 
 @dataclass
 class _Teller:
-    """Stages and simulations as one line of progress."""
+    """Stages and simulations as one line of progress; keeps the time."""
 
     progress: Progress | None
+    clock: Clock
     share: float = 0.0
     text: str = "start"
 
@@ -149,6 +155,7 @@ class _Teller:
         self.count(0)
 
     def count(self, simulations: int) -> None:
+        self.clock.keep(at_least_every=1.0)
         if self.progress is not None:
             self.progress(self.share, f"{self.text} · {simulations or '...'} simulations · fit")
 

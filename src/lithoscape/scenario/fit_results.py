@@ -30,23 +30,28 @@ FITTED = "fitted"
 def write_results(result: FitResult) -> dict[str, Any]:
     """Write everything; the content of results.json.
 
-    ``fitted/EXPERIMENT.yaml`` is a scenario that `lithoscape run` takes; ``fitted/EXPERIMENT.bpx.json`` its
+    ``results.json`` comes first, and again with the notes of what was written after it: numbers that took
+    hours must not be lost because a material set cannot be written. ``fitted/EXPERIMENT.yaml`` is a scenario that `lithoscape run` takes; ``fitted/EXPERIMENT.bpx.json`` its
     material set; ``fitted/CASE.fitted.yaml`` the changes and the targets they were fitted to, for the
     validation book.
     """
-    folder, notes = result.folder, []
+    folder = result.folder
+    content = summary(result) | {"notes": []}
+    _write_json(content, folder)
     (folder / FITTED).mkdir(parents=True, exist_ok=True)
     for experiment in result.loaded.experiments:
-        notes += _write_fitted(result, experiment)
+        content["notes"] += _write_fitted(result, experiment)
     _write_cases(result)
-    content = summary(result)
-    content["notes"] = notes
-    text = json.dumps(plain(content), indent=1, allow_nan=False)
-    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+    _write_json(content, folder)
     page = FitPage(result.loaded.file.title, result.loaded.file.description, result.objective, result.study,
                    content)  # fmt: skip
     write_fit_page(folder, page)
     return content
+
+
+def _write_json(content: dict[str, Any], folder: Path) -> None:
+    text = json.dumps(plain(content), indent=1, allow_nan=False)
+    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
 
 
 def summary(result: FitResult) -> dict[str, Any]:
@@ -79,6 +84,7 @@ def summary(result: FitResult) -> dict[str, Any]:
             "largest_noise": float(found.noise.max()),
         },
         "simulations": found.simulations,
+        "time": _time(result),
         "failed": [
             {"experiment": f.experiment, "values": dict(f.values), "reason": f.reason} for f in found.faults
         ],
@@ -101,6 +107,9 @@ def _parameter(result: FitResult, k: int) -> dict[str, Any]:
         "start": p.start,
         "bounds": (p.low, p.high),
         "prior": p.prior.kind,
+        "prior_centre": p.prior.centre,
+        "prior_width": p.prior.width,
+        "scale": p.scale,
     }
 
 
@@ -113,8 +122,20 @@ def _data(result: FitResult, i: int) -> dict[str, Any]:
         "missing": prediction.reason,
     }  # fmt: skip
     if m.size == 1:
-        entry |= {"measured": m.values[0], "uncertainty": m.sigma[0], "fitted": prediction.values[0]}
+        entry |= {"measured": m.values[0], "uncertainty": m.sigma[0], "fitted": prediction.values[0],
+                  "residual": residual[0]}  # fmt: skip
     return entry
+
+
+def _time(result: FitResult) -> dict[str, Any]:
+    """Wall time over all runs, and of one simulation; ``timed`` of the records say how long they took."""
+    seconds = result.objective.seconds
+    return {
+        "runs_s": result.runs,
+        "whole_s": sum(result.runs),
+        "median_simulation_s": float(np.median(seconds)) if seconds else None,
+        "timed": len(seconds),
+    }
 
 
 def _identification(names: tuple[str, ...], found: Identification, scale: np.ndarray) -> dict[str, Any]:
