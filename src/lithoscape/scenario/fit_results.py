@@ -31,9 +31,9 @@ def write_results(result: FitResult) -> dict[str, Any]:
     """Write everything; the content of results.json.
 
     ``results.json`` comes first, and again with the notes of what was written after it: numbers that took
-    hours must not be lost because a material set cannot be written. ``fitted/EXPERIMENT.yaml`` is a scenario that `lithoscape run` takes; ``fitted/EXPERIMENT.bpx.json`` its
-    material set; ``fitted/CASE.fitted.yaml`` the changes and the targets they were fitted to, for the
-    validation book.
+    hours must not be lost because a material set cannot be written. ``fitted/EXPERIMENT.yaml`` is a scenario
+    that `lithoscape run` takes; ``fitted/EXPERIMENT.bpx.json`` its material set;
+    ``fitted/CASE.fitted.yaml`` the changes and the targets they were fitted to, for the validation book.
     """
     folder = result.folder
     content = summary(result) | {"notes": []}
