@@ -12,6 +12,7 @@ from typing import Any
 
 import mcc_xrd_ablation as ablation
 import mcc_xrd_figures as figures
+import mcc_xrd_fit as fit
 import numpy as np
 import xarray as xr
 from mcc_xrd_parameters import (
@@ -40,6 +41,7 @@ def study(context: Context) -> Findings:
     if context.quick:
         found.records["cycles"] = context.run(SCENARIO, "quick", own.changes)
         found.remarks.append(f"First cycle only, on a coarse mesh: {own.words}.")
+        _fit(context, case, found)
         return found
     context.say(f"three cycles, {own.words}")
     record = context.run(SCENARIO, "three_cycles", {**own.changes, **with_moments()})
@@ -58,7 +60,14 @@ def study(context: Context) -> Findings:
     one = context.run(SCENARIO, "quick", {**model.changes, **COARSE})
     found.tables.append(times({**found.records, f"first cycle alone, {model.name}, mesh of 12 µm": one}))
     found.remarks[:0] = [introduction(own, limited)]
+    _fit(context, case, found)
     return found
+
+
+def _fit(context: Context, case: Case, found: Findings) -> None:
+    """What the fit found, if one is kept."""
+    if (summary := fit.read_summary(case.name)) is not None:
+        fit.add(found, case, summary, context.folder)
 
 
 def introduction(own: Model, limited: Model) -> str:
