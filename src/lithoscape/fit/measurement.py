@@ -107,7 +107,8 @@ class Measurement:
 
         Values held beyond a record's end get :data:`PENALTY` times the shortfall on top, which is continuous
         in the parameters. What is not predicted at all counts PENALTY sqrt(1 + ``distance``^2), ``distance``
-        being that from the start of the fit: smooth, and downhill towards parameters that work.
+        being that from the start of the fit: smooth, and downhill towards parameters that work. Where
+        simulations begin to fail, or a feature begins to be missing, the residual jumps to it.
         """
         found = (prediction.values - self.values) / self.sigma + PENALTY * prediction.shortfall
         return np.where(np.isnan(prediction.values), PENALTY * np.sqrt(1 + distance**2), found)

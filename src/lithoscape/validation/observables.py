@@ -142,7 +142,17 @@ def vertical_order(reading: Reading, cycle: str, upper: str, lower: str, margin:
 
 # -- when ------------------------------------------------------------------
 def onset_left(reading: Reading, cycle: str, level: str, threshold: float) -> float:
-    """Time left in the CC discharge [s] when |near - bulk| passes ``threshold`` for good."""
+    """Time left in the CC discharge [s] when |near - bulk| passes ``threshold`` for good.
+
+    Of several crossings the last upward one counts: from then on the groups are apart until the end, which is
+    what is told of curves that end apart by the time left to that end. A separation that comes and goes
+    before it does not count, nor does its sign. The whole discharge if they are apart from its start;
+    ``NotSeen`` if they are not apart at its end, whatever was before. Rows are joined by straight lines.
+
+    Where a curve crosses once, the result is continuous in the parameters of a model, down to 0 as the last
+    value comes down to the threshold. It jumps where a dip of an already separated curve touches the
+    threshold (from the crossing before the dip to that after it), and from 0 to ``NotSeen`` at the end.
+    """
     rows = reading.step(cycle, "discharge").rows
     time, size = reading.time[rows], np.abs(_lateral(reading, level)[rows])
     below = np.flatnonzero(size <= threshold)
