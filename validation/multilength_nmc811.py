@@ -20,6 +20,7 @@ import numpy as np
 import packings
 import xarray as xr
 from drawing import BLUE, GREEN, GREY, ORANGE, RED, label, panels, picture
+from multilength_homogenised import PARTS
 
 from lithoscape.errors import InputError
 from lithoscape.validation.study import Context, Findings, Table
@@ -45,13 +46,51 @@ def study(context: Context) -> Findings:
     found.remarks.append(
         f"Resolved level: {content['made_by']}; {len(content['runs'])} runs, package revisions "
         f"{', '.join(sorted(set(content['runs'].values())))}. These are not run again here unless their "
-        f"folders "
-        "are given. Homogenised level: run now."
+        "folders are given. Homogenised level: run now."
     )
+    _explain(found, content)
     found.tables += [_depth_table(found.values), _capacity_table(found.values)]
     _homogenised(context, found)
-    found.pictures.append(_picture(context, found.values))
+    for part in PARTS:
+        part(context, found)
+    found.pictures.insert(0, _picture(context, found.values))
     return found
+
+
+NEEDS = {
+    "second_rise_d16": "packing_d16-base", "sizes_meet": "bimodal_d8_d12-base",
+    "first_fall": "packing_d8-base", "second_rise": "packing_d8-base",
+}  # fmt: skip
+"""What happens in a run, if it does."""
+UNTESTED = {
+    "zone_of_100_um": "the criterion needs resolved particles, and no packing of 100 um has been run",
+    "orientation_2d": "grain orientations are those of one particle image that is not public",
+    "cracks_2d": "the cracked particle is one image that is not public",
+    "particle_cases": "the particle is one image that is not public, and its figures are not printed",
+    "layer_of_18": "of layers, 30 um has been run only",
+    "shares_of_small": "of mixtures, half and half has been run only",
+    "saturated_depth": "needs the tomogram of PC, which is not public, or its sizes by depth (supplement)",
+}
+"""Targets that nothing here can test, and why."""
+
+
+def _explain(found: Findings, content: dict[str, Any]) -> None:
+    """Why values are not there: the run is missing, or what is asked for does not happen in it."""
+    values, turns = content["values"], content["values"].get("turns")
+    told = {
+        "first_fall": f"the unevenness next to the separator has no minimum (it {turns})",
+        "second_rise": f"the unevenness next to the separator rises only once (it {turns})",
+        "second_rise_d16": "the unevenness next to the separator rises only once",
+        "sizes_meet": "next to the separator the larger spheres stay the more uneven to the end",
+    }
+    for name, run in NEEDS.items():
+        found.values.setdefault(name, float("nan"))
+        if name in values and values[name] is None and run in content["runs"]:
+            found.unseen[name] = told[name]
+    for name, value in found.values.items():
+        if name not in found.unseen and (value == "unknown" or value != value):
+            found.missing[name] = "the resolved run that it needs is not among those kept"
+    found.missing |= UNTESTED
 
 
 def _kept() -> dict[str, Any]:
@@ -86,8 +125,7 @@ def collected(runs: Path) -> dict[str, Any]:
             for rate, suffix in packings.RATES.items():
                 one, key = record(name, way, suffix), f"d{size}_{porosity}_{rate}"
                 values[f"capacity_{key}"] = _capacity(one)
-                if rate == "3C":
-                    values |= _depths(one, size, key)
+                values |= _depths(one, size, key)
     for mix, (name, way) in MIXES.items():
         for rate in RATES:
             values[f"mix_{mix}_{rate}"] = _capacity(record(name, way, "" if rate == "3C" else rate))
@@ -96,6 +134,9 @@ def collected(runs: Path) -> dict[str, Any]:
             one = record("graded_reversed", turned, "" if rate == "3C" else rate)
             values[f"graded_{turned or 'forward'}_{rate}"] = _capacity(one)
     values |= _front(record("packing_d8", ""))
+    values["second_rise_d16"] = _turns(record("packing_d16", ""))["second_rise"]
+    values["sizes_meet"] = _meeting(record("bimodal_d8_d12", ""))
+    values |= _scatter(record("packing_d8", ""))
     values |= derived(values)
     made = "python validation/multilength_nmc811.py --runs runs, from run folders of validation/packings.py"
     return {"made_by": made, "level": "resolved", "runs": seen, "values": values}
@@ -120,7 +161,7 @@ def _depths(record: xr.Dataset | None, size: int, key: str) -> dict[str, float |
 def _front(record: xr.Dataset | None) -> dict[str, Any]:
     """Where the reaction is largest early and late; how the unevenness at the separator turns."""
     if record is None:
-        return dict.fromkeys(("front_early", "front_late", "first_fall", "second_rise"))
+        return {**dict.fromkeys(("front_early", "front_late")), **_turns(None)}
     mean, current = (
         record["Mean state of lithiation"].values,
         record["Particle current density [A.m-2]"].values,
@@ -129,13 +170,56 @@ def _front(record: xr.Dataset | None) -> dict[str, Any]:
     for name, at in (("front_early", EARLY), ("front_late", LATE)):
         thirds = np.abs(packings.by_thirds(current[int(np.argmin(np.abs(mean - at)))], record))
         places[name] = ("separator", "middle", "collector")[int(np.argmax(thirds))]
+    return places | _turns(record)
+
+
+def _turns(record: xr.Dataset | None) -> dict[str, Any]:
+    """Mean states at which the unevenness of particles next to the separator first falls and rises again."""
+    if record is None:
+        return dict.fromkeys(("first_fall", "second_rise", "turns"))
     turns = packings.turning_points(record)
     falls = [float(x) for x in re.findall(r"falls to ([\d.]+)", turns)]
     rises = [float(x) for x in re.findall(r"rises to ([\d.]+)", turns)]
-    places["first_fall"] = falls[0] if falls else None
-    places["second_rise"] = rises[1] if len(rises) > 1 else None
-    places["turns"] = turns
-    return places
+    return {
+        "first_fall": falls[0] if falls else None,
+        "second_rise": rises[1] if len(rises) > 1 else None,
+        "turns": turns,
+    }
+
+
+def _meeting(record: xr.Dataset | None) -> float | None:
+    """Mean state at which small and large spheres in the separator's third are equally uneven.
+
+    The last crossing: small ones are the less uneven before.
+    """
+    if record is None:
+        return None
+    large = record["Particle diameter [m]"].values > 10e-6
+    near = record["Particle depth"].values < 1 / 3
+    weight = record["Particle volume [m3]"].values
+    uneven = (
+        record["Highest state of lithiation in particle"] - record["Lowest state of lithiation in particle"]
+    ).values
+    small_one, large_one = (
+        uneven[:, near & w] @ weight[near & w] / weight[near & w].sum() for w in (~large, large)
+    )
+    mean, gap = record["Mean state of lithiation"].values, large_one - small_one
+    turns = np.flatnonzero((gap[:-1] > 0) & (gap[1:] <= 0))
+    if not turns.size:
+        return None
+    k = int(turns[-1])
+    return float(mean[k] + gap[k] / (gap[k] - gap[k + 1]) * (mean[k + 1] - mean[k]))
+
+
+def _scatter(record: xr.Dataset | None) -> dict[str, float | None]:
+    """Lowest and highest particle mean in every third of the depth at 60 % of the nominal charge."""
+    names = [f"particles_{which}_{k}" for which in ("low", "high") for k in (1, 2, 3)]
+    if record is None:
+        return dict.fromkeys(names)
+    there = packings.at_moment(record, 0.6)["Particle state of lithiation"].values
+    third = np.digitize(record["Particle depth"].values, [1 / 3, 2 / 3])
+    ends = [float(end(there[third == k])) for end in (np.min, np.max) for k in range(3)]
+    return dict(zip(names, ends, strict=True))
 
 
 def derived(values: dict[str, Any]) -> dict[str, Any]:
@@ -220,9 +304,38 @@ def _homogenised(context: Context, found: Findings) -> None:
                 there = found.values[f"capacity_d{size}_{porosity}_{rate}"]
                 rows.append([rate, porosity, size, (value or np.nan) / 10, _shown(float(there) / 10)])
             found.values[f"homogenised_order_{porosity}_{rate}"] = ranked(capacities)
+    _within_scatter(context, found)
     head = ["rate", "porosity", "spheres [um]", "homogenised [mAh/cm2]", "resolved [mAh/cm2]"]
     note = "eps/tau of the electrode: that of the domain between the spheres, times 0.57^1.5 for the spheres."
     found.tables.append(Table("The same electrodes, homogenised", head, rows, note))
+
+
+def _within_scatter(context: Context, found: Findings) -> None:
+    """Whether thirds of the homogenised electrode lie between the particle means of the resolved one."""
+    low, high = (
+        np.array([float(found.values.get(f"particles_{w}_{k}", np.nan)) for k in (1, 2, 3)])
+        for w in ("low", "high")
+    )
+    if not np.isfinite(low + high).all():
+        found.missing["within_scatter"] = "the means of particles are not among the results kept"
+        return
+    third = {"thickness_um": 20.0, "porosity": 0.28, "active_fraction": 0.43, "transport": 0.0371}
+    layers = [{"name": f"third {k}", **third} for k in (1, 2, 3)]
+    whole = dict.fromkeys(("thickness_um", "porosity", "active_fraction"))
+    record = context.run(
+        HOMOGENISED, "base",
+        {"electrode": {**whole, "transport": "bruggeman", "layers": layers}, "geometry.cells": 10},
+    )  # fmt: skip
+    thirds = packings.at_moment(record, 0.6)["State of lithiation by layer"].values
+    inside = (thirds >= low) & (thirds <= high)
+    found.values["within_scatter"] = "within" if inside.all() else "outside"
+    rows = [
+        [name, float(s), f"{a:.3f} to {b:.3f}"]
+        for name, s, a, b in zip(("separator", "middle", "collector"), thirds, low, high, strict=True)
+    ]
+    head = ["third at the", "homogenised", "means of resolved particles"]
+    title = "State of lithiation at 60 % of the charge, 8 um, porosity 0.28, 3C"
+    found.tables.append(Table(title, head, rows))
 
 
 # -- picture ------------------------------------------------------------------------
