@@ -26,6 +26,8 @@ ALL = "all data"
 COLOURS = (ORANGE, BLUE, GREY)
 BAD_FIT = 2.0
 """chi2 per degree of freedom above which the model does not describe the data."""
+LOWER = 0.1
+"""chi2 below that of the best fit, found by a profile, above which the page says so."""
 ROUGH = 0.2
 """Relative change of a derivative with the step of its difference above which the page warns."""
 WORDS = {
@@ -98,6 +100,12 @@ def verdict(summary: Summary) -> str:
         parts.append(
             f"Profiles less than half as wide as the curvature says: {_listed(narrow)}. chi² is no parabola "
             "there; it has steps where a feature of the curves appears or vanishes (docs/fit.md)."
+        )
+    if summary["found_below"] > LOWER:
+        parts.append(
+            f"On the way, the profiles came upon places where chi² with priors is lower by "
+            f"{summary['found_below']:.3g} than at the best fit: it is not the least, and profile intervals, "
+            "which count from the least of each profile, need not contain it."
         )
     if not summary["converged"]:
         parts.append(f"The best fit was not found: {summary['message']}")

@@ -50,8 +50,13 @@ def results() -> dict:
         subsets[name] = {"groups": members, "numbers": [2, 7, 9][k], "combinations": combinations,
                          "identified": {n: n in known for n in said},
                          "deviation_without_priors": deviation}  # fmt: skip
-    profiles = {n: {"interval_95": [p["low"], p["high"]], "open": [True, True]} for n, p in said.items()}
-    profiles["through"] = {"interval_95": [0.049, 0.051], "open": [False, True]}
+    flat = {"open": [True, True], "delta_chi2": [1.0, 0.0, 1.0]}
+    profiles = {
+        n: flat | {"interval_95": [p["low"], p["high"]], "values": [p["low"], p["start"], p["high"]]}
+        for n, p in said.items()
+    }
+    profiles["through"] = {"interval_95": [0.049, 0.051], "open": [False, True],
+                           "values": [0.049, 0.05, 0.051], "delta_chi2": [0.0, 1.5, 9.0]}  # fmt: skip
     none = dict.fromkeys(said, 0.01)
     return {
         "title": "x", "parameters": parameters, "data": data, "identifiability": subsets,
@@ -149,8 +154,9 @@ def test_what_is_said(summary) -> None:
     assert "452 per degree of freedom" in text and "too narrow" in text
     assert "away: `onset_08_middle_1.0`." in text
     assert "crack (50 %)" in text and "curvature says: through." in text
-    good = copy.deepcopy(dict(summary)) | {"chi2": 3.0}
-    assert "too narrow" not in page.verdict(good)
+    assert "lower by 1.5 than at the best fit" in text
+    good = dict(summary) | {"chi2": 3.0, "found_below": 0.0}
+    assert not any(said in page.verdict(good) for said in ("too narrow", "lower by"))
 
 
 def test_the_answer_to_the_source(summary) -> None:
