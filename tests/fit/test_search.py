@@ -46,3 +46,32 @@ def test_points_are_inside_the_bounds_and_as_many_as_asked_for(valleys):
     before = valleys.simulations
     search(valleys, 5)
     assert valleys.simulations - before == 6
+
+
+def stepped(**p):
+    """Misfit (a, 3 up to a = 0.5, b): least squares end on the near side of the step, the worse one."""
+    return np.array([p["a"], 3.0 * (p["a"] < 0.5), p["b"]])
+
+
+@pytest.fixture
+def step(objective):
+    parameters = [Parameter("a", -1.0, -4.0, 4.0), Parameter("b", 0.3, -1.0, 1.0)]
+    return objective(parameters, [measure(np.zeros(3), 1.0)], Formula(stepped))
+
+
+def with_profiles(**more):
+    return Plan(solver_tolerance=1e-10, tolerance=1e-10, posterior="none", **more)
+
+
+def test_a_profile_that_comes_below_the_best_fit_begins_it_again(step):
+    found = study(step, with_profiles())
+    assert (found.restarts, found.lower) == (1, 0.0)
+    assert 0.5 <= found.best.t[0] < 0.75
+    assert found.best.chi2 == pytest.approx(found.best.t[0] ** 2, abs=1e-6)
+
+
+def test_what_stays_below_after_the_last_beginning_is_told(step):
+    found = study(step, with_profiles(restarts=0))
+    assert found.restarts == 0
+    assert found.best.chi2 == pytest.approx(9.0, abs=1e-6)
+    assert found.lower == pytest.approx(9.0 - 0.5**2, abs=0.3)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,8 @@ SHORTEST = 0.05
 """Shortest step of a difference as a share of that which the solver's tolerance asks for."""
 NOISY = 0.1
 """Relative error by noise above which a short step is not used."""
+LOWER = 0.3
+"""How far below the best fit, in chi2, a profile must come for the fit to start again from there."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Plan:
         "none", "morris" or "sobol", and how many trajectories or base samples.
     profiles:
         Whether profile likelihoods are computed; of ``profiles_of_subsets`` also without part of the data.
+    restarts:
+        How often the fit may begin again where a profile came below it.
     posterior, walkers, steps:
         "none", "surrogate" or "model"; how many walkers, how many steps each.
     seed:
@@ -56,6 +61,7 @@ class Plan:
     screening: str = NONE
     screening_count: int = 8
     profiles: bool = True
+    restarts: int = 2
     profiles_of_subsets: bool = True
     posterior: str = SURROGATE
     walkers: int = 32
@@ -89,6 +95,10 @@ class Study:
         Simulations that failed or did not reach what was measured.
     simulations:
         Records used, those found in the store included.
+    restarts:
+        How often the fit was begun again because a profile had come below it.
+    lower:
+        By how much a profile is below the best fit nevertheless; 0 if none is.
     """
 
     start: Evaluation
@@ -103,6 +113,8 @@ class Study:
     screening: Screening | None
     faults: tuple[Fault, ...]
     simulations: int
+    restarts: int
+    lower: float
 
 
 def study(objective: Objective, plan: Plan, say: Callable[[float, str], None] | None = None) -> Study:
@@ -125,7 +137,41 @@ def study(objective: Objective, plan: Plan, say: Callable[[float, str], None] | 
     if plan.search:
         say(0.1, f"search, {plan.search} points")
         first = search(objective, plan.search, seed=plan.seed)
-    say(0.2, "best fit")
+    again, stage = 0, "best fit"
+    while True:
+        found = _fitted(objective, plan, first, stage, say)
+        lower, first = _below(found.profiles.get(ALL, ()), found.best.t)
+        if lower < LOWER or again == plan.restarts:
+            break
+        again, stage = again + 1, f"best fit again: a profile came {lower:.2g} below it in chi2"
+    posterior = None
+    if plan.posterior != NONE:
+        say(0.95, f"posterior ({plan.posterior})")
+        posterior = _posterior(objective, plan, found.at, found.identifications[ALL])
+    say(1.0, "done")
+    return Study(
+        start, *found, posterior, screening, tuple(objective.faults), objective.simulations,
+        again, lower if lower >= LOWER else 0.0,
+    )  # fmt: skip
+
+
+class _Fitted(NamedTuple):
+    """What follows from one place to start at; as in :class:`Study`."""
+
+    best: BestFit
+    at: Derivatives
+    step_error: np.ndarray
+    noise: np.ndarray
+    noise_error: np.ndarray
+    identifications: Mapping[str, Identification]
+    profiles: Mapping[str, tuple[Profile, ...]]
+
+
+def _fitted(
+    objective: Objective, plan: Plan, first: np.ndarray, stage: str, say: Callable[[float, str], None]
+) -> _Fitted:
+    p = objective.parameters
+    say(0.2, stage)
     one_sided = best_step(plan.solver_tolerance, central=False)
     best = best_fit(objective, first, step=one_sided, tolerance=plan.tolerance, most=plan.most)
     say(0.4, "derivatives")
@@ -134,15 +180,21 @@ def study(objective: Objective, plan: Plan, say: Callable[[float, str], None] | 
     found = {name: identify(p, at, tuple(g), objective.mask(g)) for name, g in subsets.items()}
     say(0.5, "profiles")
     profiles = _profiles(objective, plan, at, found, say) if plan.profiles else {}
-    posterior = None
-    if plan.posterior != NONE:
-        say(0.95, f"posterior ({plan.posterior})")
-        posterior = _posterior(objective, plan, at, found[ALL])
-    say(1.0, "done")
-    return Study(
-        start, best, at, step_error, rough, noise_error, found, profiles, posterior, screening,
-        tuple(objective.faults), objective.simulations,
-    )  # fmt: skip
+    return _Fitted(best, at, step_error, rough, noise_error, found, profiles)
+
+
+def _below(profiles: Sequence[Profile], t: np.ndarray) -> tuple[float, np.ndarray]:
+    """How far the lowest place of any profile is below the best fit ``t``, and that place.
+
+    Least squares end in the valley that they start in, and at steps of an observable; profiles may step over
+    both, as MINOS does, which then begins again (James and Roos, Comput. Phys. Commun. 10 (1975) 343).
+    """
+    depth, place = 0.0, t
+    for k, p in enumerate(profiles):
+        here = float(p.delta[np.argmin(np.abs(p.t - t[k]))])
+        if here > depth:
+            depth, place = here, p.others[np.argmin(p.delta)]
+    return depth, place
 
 
 def _derivatives(

@@ -85,6 +85,11 @@ def _warnings(fitted: FitPage) -> list[str]:
             found.append(
                 f"{name} is not identified by the data; what is stated comes from its prior or bounds."
             )
+    if c["lower_by"]:
+        found.append(
+            f"A profile came {c['lower_by']:.2g} below the best fit in chi² although the fit was begun again "
+            f"{c['restarts']} times: there are several valleys, or steps; try a longer search."
+        )
     noisy = [n for n, e in c["derivatives"]["error_from_noise"].items() if e > 0.1]
     if noisy:
         found.append(f"Derivatives of {', '.join(noisy)} are uncertain by the solver's noise.")

@@ -84,6 +84,8 @@ def summary(result: FitResult) -> dict[str, Any]:
             "largest_noise": float(found.noise.max()),
         },
         "simulations": found.simulations,
+        "restarts": found.restarts,
+        "lower_by": found.lower,
         "time": _time(result),
         "failed": [
             {"experiment": f.experiment, "values": dict(f.values), "reason": f.reason} for f in found.faults
