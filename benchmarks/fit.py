@@ -90,14 +90,17 @@ def figure(found: dict, file: Path) -> None:
             claimed, [np.mean(np.abs(errors[:, k]) < e) for e in ends], color=colour, lw=1.6, label=name
         )
     left.set_xlabel("stated confidence of the interval")
-    left.set_ylabel(f"share of {n} refits whose interval holds the truth")
+    left.set_ylabel(f"share of {n} intervals that hold the truth")
     left.legend(frameon=False, fontsize=9)
     dof = found["numbers"] + 1 - len(names)  # one prior informs
     x = np.linspace(0, max(found["chi2"]) * 1.1, 200)
     right.hist(found["chi2"], 14, density=True, color="#9bb8dd", lw=0, label="refits")
     right.plot(x, law.pdf(x, dof), color="#1d2430", lw=1.4, label=f"chi² of {dof} degrees of freedom")
     right.set_xlabel("least chi² with priors")
+    right.set_ylabel("density")
     right.set_yticks([])
+    right.margins(y=0.3)  # room for the legend
+    right.set_ylim(bottom=0)
     right.legend(frameon=False, fontsize=9)
     for axis in (left, right):
         axis.spines[["top", "right"]].set_visible(False)
