@@ -94,6 +94,21 @@ def test_what_is_not_identified_is_said(objective) -> None:
     assert interval(made.parameters, 0, found.best.t[0], np.inf) == (-4.0, 4.0)
 
 
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_bound_stops_one_parameter_and_not_the_other(objective, side: float) -> None:
+    """(a + b - 2)^2 + (b - 0.3)^2 with a held by its bound at 1 is least at b = 0.65, not at 0.3."""
+    A = np.array([[1.0, 1.0], [0.0, 1.0]])
+    made = objective(
+        [Parameter(n, 0.5, -1.0, 1.0) for n in "ab"],
+        [measure(side * np.array([2.0, 0.3]), 1.0)],
+        Formula(lambda a, b: A @ [a, b]),
+    )
+    t = side * np.array([1.0, 0.4])
+    follower = Follower(made, np.ones(2, dtype=bool), A)
+    step = follower.step(follower.residual(t), t, np.ones(2, dtype=bool))
+    assert step == pytest.approx(side * np.array([0.0, 0.25]), abs=1e-6)
+
+
 def test_subsets_of_the_data_know_different_things(objective) -> None:
     rng = np.random.default_rng(3)
     A, B = rng.normal(size=(20, 2)) * [1, 0], rng.normal(size=(10, 2)) * [0.4, 1]

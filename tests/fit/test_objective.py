@@ -83,6 +83,7 @@ def test_a_damaged_record_is_computed_again(tmp_path) -> None:
 
 def test_digests_do_not_depend_on_order() -> None:
     assert digest({"a": 1.0, "b": 2.0}) == digest({"b": 2.0, "a": 1.0}) != digest({"a": 1.0, "b": 2.5})
+    assert digest({"a": 1.0}) != digest({"a": float(np.nextafter(1.0, 2.0))})
 
 
 def test_failures_are_penalties_that_lead_back(objective) -> None:

@@ -50,6 +50,14 @@ def test_steps_begin_and_end_with_a_sample() -> None:
     assert seen["Cycler step"].values.tolist() == [0, 0, 1, 1]
 
 
+def test_a_jump_where_a_step_begins_is_seen() -> None:
+    """Two rows at the first time, before and after the current is switched: the first one is sampled."""
+    r = record([0, 0, 5], [4.2, 4.0, 3.9], [0.0, 10.0, 10.0])
+    seen = Cycler(Channel("voltage", 1e-6), FINE, interval=100.0).measure(r)
+    assert seen["Cycler voltage [V]"].values == pytest.approx([4.2, 3.9])
+    assert seen["Cycler current density [A.m-2]"].values == pytest.approx([0.0, 10.0], abs=1e-9)
+
+
 def test_rounding_noise_and_their_uncertainty() -> None:
     time = np.linspace(0, 20_000, 20_001)
     truth = 3.5 + 0.2 * np.sin(time / 777)

@@ -170,6 +170,8 @@ def test_the_answer_to_the_source(summary) -> None:
     assert "ratio, D_s, D_s_slope, i0 and initial stay open" in text
     assert "2 numbers cannot confine more than 2" in text
     other = copy.deepcopy(dict(summary))
+    other["identifiability"]["voltage only"]["identified"]["crack"] = True
+    assert "**They do**: through is identified once" in page.answer(other)
     whole = other["identifiability"]["all data"]
     whole["identified"] = dict.fromkeys(whole["identified"], False)
     assert "**They do in part**: combinations gained: 2, but" in page.answer(other)
