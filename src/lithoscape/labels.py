@@ -16,6 +16,7 @@ UNITS: dict[str, str] = {
     "Maximum electrolyte concentration [mol.m-3]": "mol.m-3",
     "Lithium in solid [mol.m-2]": "mol.m-2",
     "Lithium in electrolyte [mol.m-2]": "mol.m-2",
+    "Precipitated salt [mol.m-2]": "mol.m-2",
     "Lithium balance error": "1",
     "Step": "1",
     "Cycle": "1",

@@ -9,7 +9,7 @@ import pytest
 from lithoscape.errors import InputError
 from lithoscape.materials import NUMPY, derivative, get_electrolyte, get_set, ufl_maths
 from lithoscape.materials.ablate import ABLATIONS, ablate, graded_diffusivity
-from lithoscape.materials.solubility import WIDTH, Dissolved, limited_solubility
+from lithoscape.materials.solubility import WIDTH, Precipitate, limited_solubility
 from lithoscape.scenario import load_scenario
 from lithoscape.scenario.build import build_plan
 from lithoscape.scenario.schema import Materials
@@ -129,36 +129,20 @@ def test_a_graded_diffusivity_spans_its_decades() -> None:
         graded_diffusivity(SET, 1.0)
 
 
-def test_dissolved_salt_ends_at_the_solubility() -> None:
-    d = Dissolved(3000.0)
-    c = np.array([1.0, 500.0, 1500.0, 3000.0, 4500.0, 1e5])
-    assert d(c[:3]) == pytest.approx(c[:3], rel=1e-14)
-    assert d(c[3]) == pytest.approx(3000.0 * (1 - WIDTH * np.log(2)), rel=1e-14)
-    assert d(c[4:]) == pytest.approx(3000.0, rel=1e-14)
-    near = np.linspace(2500.0, 3500.0, 41)
-    assert d.share(near) == pytest.approx(derivative(d, near), rel=1e-12, abs=1e-15)
+def test_solid_salt_is_next_to_nothing_below_the_solubility_and_steep_above() -> None:
+    p, s = Precipitate(3000.0), 3000.0
+    assert 0 <= p(np.array([1.0, 1500.0, 2990.0])).max() < 1e-10
+    assert p(s) == pytest.approx(s * np.log(2), rel=1e-14)
+    above = s * (1 + WIDTH * np.array([30.0, 45.0, 1e3]))
+    assert p(above) == pytest.approx(s * np.array([30.0, 45.0, 1e3]), rel=1e-9)
+    assert derivative(p, above) == pytest.approx(1 / WIDTH, rel=1e-9)
+    assert derivative(p, np.array([s])) == pytest.approx(0.5 / WIDTH, rel=1e-14)
 
 
-def test_precipitated_salt_neither_moves_nor_counts() -> None:
-    solubility = 2000.0
-    el = limited_solubility(SET, solubility).electrolyte
-    d, old = Dissolved(solubility), SET.electrolyte
-    c = np.array([200.0, 1000.0, 1950.0, 2000.0, 2100.0, 2600.0])
-    share = derivative(d, c)
-    assert el.conductivity(c, T) == pytest.approx(old.conductivity(d(c), T), rel=1e-14)
-    assert el.transference(c, T) == pytest.approx(old.transference(d(c), T), rel=1e-14)
-    # D grad c and TDF grad ln c are those of the dissolved salt, by the chain rule
-    assert el.diffusivity(c, T) == pytest.approx(old.diffusivity(d(c), T) * share, rel=1e-10, abs=1e-26)
-    gradient = derivative(lambda x: np.log(d(x)), c)
-    assert el.thermodynamic_factor(c, T) / c == pytest.approx(
-        old.thermodynamic_factor(d(c), T) * gradient, rel=1e-10, abs=1e-18
-    )
-    a = limited_solubility(SET, solubility).positive.material
-    assert a.exchange_current(2600.0, 2e4, a.c_max, T, NUMPY) == pytest.approx(
-        a.exchange_current(5000.0, 2e4, a.c_max, T, NUMPY), rel=1e-14
-    )
-    plain = SET.positive.material.exchange_current
-    assert a.exchange_current(700.0, 2e4, a.c_max, T, NUMPY) == plain(700.0, 2e4, a.c_max, T, NUMPY)
+def test_a_solubility_changes_no_law() -> None:
+    m = limited_solubility(SET, 2000.0)
+    assert m.electrolyte.precipitate == Precipitate(2000.0)
+    assert replace(m, electrolyte=replace(m.electrolyte, precipitate=None)) == SET
     with pytest.raises(InputError, match="starts near or above"):
         limited_solubility(SET, 1000.0)
 

@@ -16,6 +16,7 @@ from lithoscape.constants import FARADAY
 from lithoscape.errors import InputError
 from lithoscape.image import Grid, Volume
 from lithoscape.materials import get_electrolyte, get_set
+from lithoscape.materials.solubility import Precipitate
 from lithoscape.mesh import MeshOptions, Tessellation, check, mesh_volume
 from lithoscape.mesh.build import domain
 from lithoscape.mesh.domain import Domain
@@ -75,7 +76,8 @@ def everything(layer: float = 0.2) -> ResolvedCell:
             Phase("pore", porosity=1.0),
             Phase("separator", porosity=0.5, transport=0.35),
         ),
-        get_electrolyte("Landesfeind2019_EC_EMC_3_7"), SET.negative, 298.15, 10.0,
+        replace(get_electrolyte("Landesfeind2019_EC_EMC_3_7"), precipitate=Precipitate(1050.0, 0.05)),
+        SET.negative, 298.15, 10.0,
     )  # fmt: skip
 
 

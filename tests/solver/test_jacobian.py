@@ -8,6 +8,7 @@ import pytest
 from cells import cell_of, problem_of
 
 from lithoscape.materials import get_electrolyte
+from lithoscape.materials.solubility import Precipitate
 from lithoscape.solver import System
 
 
@@ -15,6 +16,11 @@ def with_layer(cell):
     return replace(
         cell, regions=tuple(replace(r, double_layer=0.2 if r.electrode else 0.0) for r in cell.regions)
     )
+
+
+def precipitating(cell):
+    """At about the solubility, smooth over what the cell is moved by."""
+    return replace(cell, electrolyte=replace(cell.electrolyte, precipitate=Precipitate(1050.0, 0.1)))
 
 
 VARIANTS = {
@@ -25,6 +31,7 @@ VARIANTS = {
         "Xu2019",
         replace(cell_of("Xu2019"), electrolyte=get_electrolyte("Landesfeind2019_EC_EMC_3_7")),
     ),
+    "precipitation": ("Xu2019", precipitating(cell_of("Xu2019"))),
     "double layer": ("Xu2019", with_layer(cell_of("Xu2019"))),
     "contact resistance": ("Xu2019", cell_of("Xu2019", contact_resistance=1e-3)),
 }

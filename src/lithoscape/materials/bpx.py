@@ -549,6 +549,8 @@ def _write_electrolyte(materials: MaterialSet, user: dict[str, Any], notes: list
         elif name == "thermodynamic factor" and law != 1.0:
             user[f"{PREFIX}{name}"] = law
             notes.append(f"electrolyte: {name} {law:g}, kept in User-defined only")
+    if electrolyte.precipitate is not None:
+        notes.append("electrolyte: precipitation is not written; all salt dissolves")
     span = (low, high)
     _write_activated(written, "Diffusivity", "m2.s-1", electrolyte.diffusivity, span, "electrolyte", notes)
     _write_activated(written, "Conductivity", "S.m-1", electrolyte.conductivity, span, "electrolyte", notes)

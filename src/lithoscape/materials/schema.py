@@ -59,12 +59,16 @@ class Electrolyte:
     valid: tuple[float, float] = (0.0, 4000.0)
     """Concentrations between which the laws are trusted [mol/m3]; a clamped
     electrolyte evaluates its laws nowhere else."""
+    precipitate: Law | None = None
+    """Solid salt in equilibrium with the dissolved, ``p(c_e, m) -> mol/m3`` of pores; None: all dissolves."""
 
     def __post_init__(self) -> None:
         checks.law("electrolyte.conductivity", self.conductivity)
         checks.law("electrolyte.diffusivity", self.diffusivity)
         checks.law("electrolyte.transference", self.transference, constant_allowed=True)
         checks.law("electrolyte.thermodynamic_factor", self.thermodynamic_factor, constant_allowed=True)
+        if self.precipitate is not None:
+            checks.law("electrolyte.precipitate", self.precipitate)
         checks.positive("electrolyte.initial_concentration", self.initial_concentration, "mol/m3")
         checks.interval("electrolyte.valid", self.valid, low=0.0)
 

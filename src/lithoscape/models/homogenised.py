@@ -193,10 +193,14 @@ class _Forms:
         pull = 10 * self.k.conductivity / h * (self.phi_s - self.phi_n)
         return -(ufl.dot(self.solid_current(), n) + pull)
 
+    def precipitate(self) -> Any:
+        """Solid salt [mol/m3 of pores]."""
+        return terms.precipitate(self.cell.electrolyte, self.c_e)
+
     # -- rows ---------------------------------------------------------------
     def storage(self) -> tuple[Any, ...]:
-        """Stored quantity of each row: salt, and the double layer's charge."""
-        salt = self.k.porosity * self.c_e * self.v * self.dn
+        """Stored quantity of each row: salt, dissolved or not, and the double layer's charge."""
+        salt = self.k.porosity * (self.c_e + self.precipitate()) * self.v * self.dn
         if not self.has_double_layer:
             return salt, None, None, None
         layer = self._double_layer() * (self.phi_s - self.phi_e)
@@ -260,8 +264,14 @@ class _Forms:
         """Scalar forms: terminal current, lithium inventories [mol per area unit]."""
         return {
             "current": self._total_current(),
-            "salt": self.k.porosity * self.c_e * self.dn,
+            "salt": self.k.porosity * (self.c_e + self.precipitate()) * self.dn,
+            **self._solid_salt(),
         }
+
+    def _solid_salt(self) -> dict[str, Any]:
+        """What of the salt is solid, where that can be."""
+        possible = self.cell.electrolyte.precipitate is not None
+        return {"solid salt": self.k.porosity * self.precipitate() * self.dn} if possible else {}
 
     def _total_current(self) -> Any:
         """Discharge current through the terminal [A per area unit].

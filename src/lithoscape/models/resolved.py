@@ -246,10 +246,14 @@ class Forms:
         tensor = self.anisotropy[k]
         return scalar * (ufl.Identity(self.domain.mesh.geometry.dim) if tensor is None else tensor)
 
+    def precipitate(self) -> Any:
+        """Solid salt [mol/m3 of pores]."""
+        return terms.precipitate(self.cell.electrolyte, self.u.c_e)
+
     # -- rows -----------------------------------------------------------------------------
     def storage(self) -> tuple[Any, ...]:
         """Stored quantity of each row: salt, the double layer's charge, lithium in the solid."""
-        salt = self.porosity * self.u.c_e * self.v * self.dn(self.in_ions)
+        salt = self.porosity * (self.u.c_e + self.precipitate()) * self.v * self.dn(self.in_ions)
         solid = [
             c * y * self.dn(self.domain.region(p.name))
             for c, y, p in zip(self.u.c_s, self.y, self.active, strict=True)
@@ -317,7 +321,9 @@ class Forms:
     def functionals(self) -> dict[str, Any]:
         """Terminal current [A], lithium in electrolyte and solid [mol], current of every active phase [A]."""
         out = {"current": self.lithium_current() * self.ds_lithium}
-        out["salt"] = self.porosity * self.u.c_e * self.dn(self.in_ions)
+        out["salt"] = self.porosity * (self.u.c_e + self.precipitate()) * self.dn(self.in_ions)
+        if self.cell.electrolyte.precipitate is not None:
+            out["solid salt"] = self.porosity * self.precipitate() * self.dn(self.in_ions)
         for k, p in enumerate(self.active):
             out[f"lithium in {p.name}"] = self.u.c_s[k] * self.dn(self.domain.region(p.name))
             out[f"current of {p.name}"] = self.reaction(k) * self.dS(k + 1)

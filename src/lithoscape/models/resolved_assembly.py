@@ -96,12 +96,12 @@ class ResolvedAssembly:
     def storage(self) -> list[np.ndarray | None]:
         """Salt, charge of the double layers, lithium in the solids."""
         u = self.u
-        out: list[np.ndarray | None] = [self.salt * u.c_e.x.array, None, None, None]
+        salt = self.salt * (u.c_e.x.array + self._precipitate()[0])
+        out: list[np.ndarray | None] = [salt, None, None, None]
         out += [m * c.x.array for m, c in zip(self.lithium, u.c_s, strict=True)]
         if not any(p.double_layer > 0 for p in self.active):
             return out
-        salt, ionic, electronic = out[0], np.zeros(self.sizes[PHI_E]), np.zeros(self.sizes[PHI_S])
-        assert salt is not None
+        ionic, electronic = np.zeros(self.sizes[PHI_E]), np.zeros(self.sizes[PHI_S])
         for phase, s in zip(self.active, self.surfaces, strict=True):
             charge = phase.double_layer * s.area * (u.phi_s.x.array[s.phi_s] - u.phi_e.x.array[s.ions])
             np.subtract.at(salt, s.ions, self.share / FARADAY * charge)
@@ -196,7 +196,7 @@ class ResolvedAssembly:
 
     def mass(self) -> list[np.ndarray]:
         """dq/du at ``mass_entries``."""
-        out = [self.salt, *self.lithium]
+        out = [self.salt * (1.0 + self._precipitate()[1]), *self.lithium]
         for phase, s in zip(self.active, self.surfaces, strict=True):
             if phase.double_layer > 0:
                 q = phase.double_layer * s.area
@@ -204,6 +204,11 @@ class ResolvedAssembly:
         return out
 
     # -- laws -----------------------------------------------------------------------------
+    def _precipitate(self) -> tuple[np.ndarray, np.ndarray]:
+        """Solid salt at the nodes [mol/m3 of pores], and its derivative by c_e."""
+        law = self.cell.electrolyte.precipitate
+        return split(0.0 if law is None else law, self.u.c_e.x.array)
+
     def _transport(self) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
         """(row, field, a, da/dc_e): row gets the integral of a B grad field . grad v."""
         el, T = self.cell.electrolyte, self.T

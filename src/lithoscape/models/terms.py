@@ -114,6 +114,12 @@ def electrolyte_value(law: Any, c_e: Any, T: float) -> Any:
     return law(floored(c_e, ufl_maths()), T, ufl_maths()) if callable(law) else ufl.as_ufl(float(law))
 
 
+def precipitate(electrolyte: Electrolyte, c_e: Any) -> Any:
+    """Solid salt at UFL concentration ``c_e`` [mol/m3 of pores]; 0 where all dissolves."""
+    law = electrolyte.precipitate
+    return ufl.as_ufl(0.0) if law is None else law(c_e, ufl_maths())
+
+
 def ionic_current(electrolyte: Electrolyte, B: Any, c_e: Any, phi_e: Any, T: float) -> Any:
     """Ionic current density [A/m2] of concentrated-solution theory.
 

@@ -80,6 +80,8 @@ class HomogenisedObservers:
         """Probes that need the compiled system: salt and the lithium balance."""
         system, area = simulation.system, self.problem.area
         self.probes["Lithium in electrolyte [mol.m-2]"] = lambda: system.functional("salt") / area
+        if "solid salt" in system.functionals:
+            self.probes["Precipitated salt [mol.m-2]"] = lambda: system.functional("solid salt") / area
         simulation.probes = self.probes
 
     def keep(self, name: str, time: float) -> None:

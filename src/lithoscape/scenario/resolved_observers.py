@@ -110,6 +110,8 @@ class ResolvedObservers:
         system, area = simulation.system, self.problem.area
         names = [f"lithium in {name}" for name in active_phases(self.cell)]
         self.probes["Lithium in electrolyte [mol.m-2]"] = lambda: system.functional("salt") / area
+        if "solid salt" in system.functionals:
+            self.probes["Precipitated salt [mol.m-2]"] = lambda: system.functional("solid salt") / area
         self.probes["Lithium in solid [mol.m-2]"] = lambda: (
             sum(system.functional(name) for name in names) / area
         )

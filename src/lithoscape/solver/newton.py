@@ -116,7 +116,8 @@ class Newton:
     def _iterate(self, rate: float, history: np.ndarray, keep: bool, patient: bool) -> NewtonResult:
         o, last, norm, growths, age = self.options, np.inf, np.inf, 0, 1
         sizes: list[float] = []
-        noise = 16 * np.finfo(float).eps * self.system.max_norm(self.system.scaled(history))
+        stored = max(self.system.max_norm(self.system.scaled(history)), self.system.resolved_storage(rate))
+        noise = 16 * np.finfo(float).eps * stored
         most = o.iterations if self.linear.lags else min(o.iterations, _IMPATIENT)
         for k in range(1, most + 1):
             began = clock.perf_counter()

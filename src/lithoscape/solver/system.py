@@ -108,6 +108,10 @@ class System:
         scales = [u.row_scale for u in self.problem.unknowns]
         return vector / np.repeat(scales, self.owned)
 
+    def resolved_storage(self, rate: float) -> float:
+        """Largest scaled ``rate dq/du u``: no iteration gets below this much round-off."""
+        return self.max_norm(np.array([rate * self.rows.steepest_storage()]))
+
     def stored_part(self, residual: np.ndarray) -> np.ndarray:
         """A scaled residual in the units of the rows; zero in rows that store nothing."""
         scales = [u.row_scale if u.differential else 0.0 for u in self.problem.unknowns]
@@ -327,11 +331,22 @@ class _FormRows:
     def values(self, rate: float, condensed: bool = False) -> list[np.ndarray]:
         """Scaled entries at the current fields."""
         assert not condensed
-        for block in self.blocks.values():
+        for block in (*self.blocks.values(), *self.mass.values()):
             if not block.fixed:
                 block.assemble()
         values = [block.values for block in self.blocks.values()]
         return values + [rate * block.values for block in self.mass.values()]
+
+    def steepest_storage(self) -> float:
+        """Largest scaled dq/du u at the current fields, of storage that is not proportional to u."""
+        largest = 0.0
+        for (_, j), block in self.mass.items():
+            if not block.fixed:
+                block.assemble()
+                entries = block.values * self.system.functions[j].x.array[block.matrix.indices[block.keep]]
+                scale = self.system.problem.unknowns[j].scale
+                largest = max(largest, float(np.abs(entries).max(initial=0.0)) / scale)
+        return largest
 
     def _blocks(self, forms: tuple[Any, ...]) -> dict[tuple[int, int], _Block]:
         blocks, functions = {}, self.system.functions
@@ -396,6 +411,19 @@ class _OwnRows:
             data[keep] * self.system.scale(i, j)
             for (i, j, _, _, keep), data in zip(self._blocks, given, strict=True)
         ]
+
+    def steepest_storage(self) -> float:
+        """Largest scaled dq/du u at the current fields."""
+        largest = 0.0
+        for (i, j, _, cols, keep), data in zip(
+            self._blocks[self._steady :], self.assembly.mass(), strict=True
+        ):
+            entries = data[keep] * self.system.functions[j].x.array[cols]
+            largest = max(largest, float(np.abs(entries).max(initial=0.0)) / self._row_scale(i))
+        return largest
+
+    def _row_scale(self, i: int) -> float:
+        return self.system.problem.unknowns[i].row_scale
 
 
 def _csr_rows(matrix: la.MatrixCSR) -> np.ndarray:
