@@ -91,7 +91,10 @@ def _rate(cell: Cell) -> list[list[Any]]:
             f"0.5C of {paper.AREAL / 10:g} mAh/cm2 through the published eps/tau",
             f"{r.applied:.4g} A/m2",
             f"{r.limit:.3g} A/m2 for 1 M of salt; {r.free:.3g} with no electrode in the way",
-            f"{paper.RATE * r.share:.2g}C; D of {cell.diffusivity / r.share:.2g} m2/s; {thin:.2g} mm",
+            f"{paper.RATE * r.share:.2g}C; D of {cell.diffusivity / r.share:.2g} m2/s; {thin:.2g} mm; "
+            f"eps/tau times {1 / r.share:.0f} (impossible, above 1); {1 / r.share:.0f} M over the depth "
+            "(impossible); "
+            f"1 - t+ of {(1 - cell.transference) * r.share:.2g} in place of {1 - cell.transference:.2g}",
         ],
         [
             "the same",
@@ -111,7 +114,8 @@ def _diffusivity(cell: Cell) -> list[Any]:
         "D_directional, six values",
         f"D = {min(every):.4g} to {max(every):.4g} m2/s",
         f"{cell.diffusivity:.3g} m2/s of a 1 M electrolyte",
-        f"D_directional times {ratio:.3g}; tau divided by {ratio:.3g}. Only eps/tau is used here",
+        f"D_directional times {ratio:.3g}; tau divided by {ratio:.3g} (impossible, below 1); an electrolyte "
+        f"of {float(np.mean(every)):.2g} m2/s. Only eps/tau is used here",
     ]
 
 
@@ -123,7 +127,8 @@ def _capacity() -> list[Any]:
         f"porosity {paper.porosity_for(paper.AREAL):.3f}",
         f"{mean:.3f}",
         f"{paper.AREAL / ratio / 10:.3g} mAh/cm2; {paper.CAPACITY * ratio:.4g} mAh/g; "
-        f"{1e3 * paper.THICKNESS * ratio:.3g} mm",
+        f"{1e3 * paper.THICKNESS * ratio:.3g} mm; NMC811 of "
+        f"{paper.density_for(paper.AREAL, mean):.0f} kg/m3 in place of {paper.DENSITIES['NMC811']:.0f}",
     ]
 
 

@@ -117,6 +117,14 @@ def porosity_for(areal: float, capacity: float = CAPACITY, thickness: float = TH
     return 1 - areal / areal_capacity(0.0, capacity, thickness)
 
 
+def density_for(areal: float, porosity: float) -> float:
+    """Density of NMC811 with which a coating of this porosity holds a capacity per area [kg/m3]."""
+    solid = (1 - porosity) * THICKNESS
+    coating = areal / CAPACITY / WEIGHTS["NMC811"]
+    rest = sum(coating * WEIGHTS[name] / DENSITIES[name] for name in ("carbon", "binder"))
+    return areal / CAPACITY / (solid - rest)
+
+
 def full_capacity() -> float:
     """One lithium per formula unit [A h/kg]."""
     return FARADAY / 3600 / MOLAR_MASS

@@ -94,19 +94,64 @@ def test_a_straight_pore_is_a_uniform_line() -> None:
     assert misfit < 0.1  # voxels do not resolve the highest frequencies
 
 
-def test_the_beam_sees_the_middle_of_every_region() -> None:
+def imaged_record(pixels: np.ndarray | None):
+    """What the instrument leaves of two rests: regions 0.2, 0.3, 0.4 after charge, 0.5 more later."""
     import xarray as xr
-    from ice_runs import beam
+    from ice_runs import EXPOSURE
 
-    slab = (np.arange(24) + 0.5) / 24
-    edge = np.tile([9.0, 1, 0, 0, 0, 0, 0, 9.0], 3)  # the beam takes six of eight slabs
-    values = np.stack([slab, edge])
-    record = xr.Dataset(
-        {"State of lithiation by depth": (("time", "slab"), values)}, {"time": [0.0, 1.0], "slab": slab}
+    regions = np.array([0.2, 0.3, 0.4])
+    exposed = np.stack([regions, regions + 0.5])
+    middles = np.array([[0.5, 1.5, 2.5], [3.5, 4.5, 5.5]]) * EXPOSURE
+    data = {
+        "Compton stoichiometry as exposed": (("exposure", "region"), exposed),
+        "Time of exposure [s]": (("exposure", "region"), middles),
+    }
+    time = np.linspace(0, 6 * EXPOSURE, 25)
+    if pixels is not None:
+        state = (time > 3 * EXPOSURE - 1)[:, None, None] * 0.5
+        values = regions[None, :, None] + pixels[None, None, :] + state
+        data["Compton stoichiometry by pixel"] = (("time", "region", "pixel_x"), values)
+    return xr.Dataset(data, {"time": time})
+
+
+def test_pixels_of_one_dimension_are_the_regions() -> None:
+    from ice_runs import WIDE, by_pixel
+
+    seen = by_pixel(imaged_record(None))
+    assert seen.shape == (2, 3, WIDE)
+    assert seen[1, 2] == pytest.approx([0.9] * WIDE)
+
+
+def test_pixels_are_exposed_one_region_after_another() -> None:
+    from ice_runs import by_pixel
+
+    across = np.array([-0.1, 0.0, 0.1, 0.2])
+    seen = by_pixel(imaged_record(across))
+    assert seen[0, 0] == pytest.approx(0.2 + across)
+    assert seen[1, 1] == pytest.approx(0.8 + across)
+
+
+def test_lithium_goes_through_photons_and_back() -> None:
+    from ice_imaging import energies, image, photons_for
+
+    from lithoscape.instruments import nmc811
+
+    line = nmc811()
+    pixels = np.repeat(np.array([[0.1, 0.05, 0.02], [0.7, 0.65, 0.6]])[:, :, None], 4, axis=2)
+    found = image(SimpleNamespace(pixels=pixels))
+    gap = found.mean - pixels[:, :, 0]
+    assert np.abs(gap / found.mean_error).max() < 3.5
+    spread = found.lithium.std(axis=(2, 3))
+    assert spread == pytest.approx(found.counting[:, :, 0, 0], rel=0.15)
+    many = image(SimpleNamespace(pixels=pixels), photons=1e9)
+    assert many.lithium == pytest.approx(
+        np.broadcast_to(pixels[:, :, :1, None], many.lithium.shape), abs=3e-4
     )
-    seen = beam(record).values
-    assert seen[0] == pytest.approx([1 / 6, 1 / 2, 5 / 6], abs=1e-12)
-    assert seen[1] == pytest.approx([1 / 6] * 3)
+    assert photons_for(0.03, 0.7, line) == pytest.approx(4 * photons_for(0.06, 0.7, line))
+    # at 90 degrees: E' = E / (1 + E/mc2)
+    assert energies()["compton_peak"] / 1.602176634e-16 == pytest.approx(
+        115 / (1 + 115 / 510.99895), rel=1e-6
+    )
 
 
 @pytest.mark.slow
@@ -119,4 +164,5 @@ def test_the_quick_variant(tmp_path: Path) -> None:
     assert rows["rate_of_swing"].simulated == pytest.approx(0.0189, abs=0.001)
     assert rows["order_charged"].simulated == "3 > 2 > 1"
     assert rows["cap_dis_nominal"].simulated < 5
+    assert rows["x_discharged_r1"].simulated > rows["x_charged_r1"].simulated
     assert all(row.simulated is not None for row in rows.values())
