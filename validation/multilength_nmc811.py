@@ -40,9 +40,8 @@ def study(context: Context) -> Findings:
     """See the module."""
     runs = context.folder / "runs"
     content = collected(runs) if any(runs.glob("packing_d8-*/record.nc")) else _kept()
-    found = Findings(
-        values={k: v if isinstance(v, str) else _number(v) for k, v in content["values"].items()}
-    )
+    values = {**collected(context.folder / "none")["values"], **content["values"]}
+    found = Findings(values={k: v if isinstance(v, str) else _number(v) for k, v in values.items()})
     found.remarks.append(
         f"Resolved level: {content['made_by']}; {len(content['runs'])} runs, package revisions "
         f"{', '.join(sorted(set(content['runs'].values())))}. These are not run again here unless their "
