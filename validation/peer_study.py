@@ -62,16 +62,20 @@ def _worst(differences: dict[str, float]) -> float:
 def _picture(engine: str, context: Context, names: list[str], before: dict, live: dict):  # type: ignore[no-untyped-def, type-arg]
     figure, axes = panels(1, width=6.4, height=0.5 * len(names) + 1.2)
     axis, place = axes[0, 0], np.arange(len(names))
-    for values, colour, mark, name in ((before, BLUE, "o", "kept"), (live, ORANGE, "x", "live")):
+    other = NAMES[engine]
+    for values, colour, mark, name in (
+        (before, BLUE, "o", f"{other}, result kept"), (live, ORANGE, "x", f"{other}, run here")
+    ):  # fmt: skip
         shown = np.array([abs(values[n]) for n in names])
         if np.isfinite(shown).any():
             axis.plot(np.maximum(shown, 1e-8), place, mark, color=colour, label=name)
     axis.set_xscale("log")
     axis.set_xlim(5e-9, 1e-1)
     axis.axvline(1e-3, color="0.6", lw=1, ls="--")
+    axis.text(1.2e-3, -0.4, "tolerance", fontsize=8, color="0.4", va="center")
     axis.set_yticks(place, names)
     axis.set_ylim(len(names) - 0.5, -0.5)
-    label(axis, "relative difference of ε/τ (values below 1e-8 at 1e-8)", "")
+    label(axis, "relative difference of ε/τ (below 1e-8: shown there)", "")
     if axis.lines[:-1]:  # besides the line of the tolerance
         axis.legend(fontsize=8, frameon=False, loc="lower right")
     return picture(

@@ -208,7 +208,7 @@ def _picture(context: Context, lines: Any, curve: Any, spectra: Any) -> Any:
     _, found, exact = spectra
     axes[0, 2].plot(exact.real, -exact.imag, color=ORANGE, lw=3, alpha=0.4, label="R tanh(s)/s")
     axes[0, 2].plot(found.real, -found.imag, "o", color=ORANGE, ms=3, label="voxels")
-    axes[0, 2].set_aspect("equal", adjustable="datalim")
+    axes[0, 2].set(xlim=(0, 4.3), ylim=(0, 3.2), aspect="equal")
     label(axes[0, 2], "Re Z A D / L", "-Im Z A D / L", "channel, absorbing outlet")
     axes[0, 2].legend(fontsize=8, frameon=False, loc="upper left")
     caption = (

@@ -137,8 +137,9 @@ def _curve_picture(context: Context, curves: dict[tuple[str, float], Any]) -> An
         axes[0, 0].plot(share, there, color=colour, lw=3, alpha=0.35)
         axes[0, 0].plot(share, here, color=colour, lw=1, label=f"{name}, {rate:g}C")
         axes[0, 1].plot(share[share < 0.99], 1e3 * (here - there)[share < 0.99], color=colour, lw=1)
-    label(axes[0, 0], "share of the discharge", "voltage [V]")
-    label(axes[0, 1], "share of the discharge", "difference [mV]")
+    axes[0, 0].plot([], [], color="0.3", lw=3, alpha=0.35, label="PyBaMM")
+    label(axes[0, 0], "share of the discharge", "voltage [V]", "voltage")
+    label(axes[0, 1], "share of the discharge", "difference [mV]", "here less PyBaMM")
     axes[0, 1].axhline(0, color="0.7", lw=0.8)
     axes[0, 0].legend(fontsize=8, frameon=False)
     caption = "Discharges: PyBaMM's DFN (wide) and the homogenised model (thin); right, the difference."
@@ -159,6 +160,6 @@ def _other_picture(context: Context, particle: Any, impedance: Any) -> Any:
     label(axes[0, 1], "Re Z [Ω cm²]", "-Im Z [Ω cm²]", "half cell at rest")
     axes[0, 1].legend(fontsize=8, frameon=False)
     axes[0, 2].loglog(f, np.abs(there / here - 1), "o-", color=ORANGE, ms=3, lw=1)
-    label(axes[0, 2], "frequency [Hz]", "relative difference")
+    label(axes[0, 2], "frequency [Hz]", "relative difference", "|PyBaMM / here - 1| of the impedance")
     caption = "Surface of a single particle; impedance of the Xu2019 half cell (0.2 F/m²); its difference."
     return picture(figure, context.folder, "particle_impedance", caption)

@@ -144,8 +144,9 @@ def page(result: Result, pictures: Sequence[str], sources: Sequence[Source] = ()
 
 def _heading(result: Result) -> str:
     c, name = result.case.citation, result.case.name
+    link = f", [{c.doi}](https://doi.org/{c.doi})" if c.doi else ""
     lines = [
-        f"{c.authors}: {c.title}. {c.journal} {c.year}, [{c.doi}](https://doi.org/{c.doi}).",
+        f"{c.authors}: {c.title}. {c.journal} {c.year}{link}.",
         f"Made by `lithoscape validate {name} --{result.variant} --book docs/validation` from "
         f"`validation/{name}.yaml`.",
     ]

@@ -66,7 +66,7 @@ ROLES = ("near", "middle", "bulk")
 
 @dataclass(frozen=True)
 class Citation:
-    """Where the targets were published."""
+    """Where the targets were published; ``doi`` is empty for a book."""
 
     authors: str
     title: str
