@@ -304,7 +304,7 @@ def _free(context: Context, found: Findings, cell: Cell, nominal: Cycle) -> None
     by_rate = min((c for _, c in rates), key=lambda c: abs(swing(c) - wanted))
     by_factor = min((c for _, c in factors), key=lambda c: abs(swing(c) - there))
     found.records["free rate"] = by_rate.record
-    context.say("transport that the capacity needs")
+    context.say("better electrolyte and finer particles")
     radius, carried = _carried(context, found, cell)
     for prefix, cycle in (("rate", by_rate), ("factor", by_factor), ("carried", carried)):
         found.values |= _profile_values(prefix, cycle)
@@ -352,13 +352,19 @@ def _carried(context: Context, found: Findings, cell: Cell) -> tuple[float, Cycl
 
 
 def _needs(radius: float, carried: Cycle, cell: Cell) -> str:
-    """What the published capacity asks of both transports at once."""
-    return (
-        f"To give {carried.capacities[1] / cell.mass:.0f} mAh/g at 0.5C the cell needs **both**: an "
-        f"electrolyte that diffuses and conducts **{carried.factor:.3g} times** as well, and diffusion in "
-        f"the solid **{(RADIUS / radius) ** 2:.2g} times** as fast (here: particles of {radius:.2g} um in "
-        f"radius in place of {RADIUS:g}). Neither is claimed to be so; the published numbers ask for them."
+    """What better transport in both phases comes to at the nominal rate."""
+    reached = carried.capacities[1] / cell.mass
+    text = (
+        f"With an electrolyte that diffuses and conducts **{carried.factor:.3g} times** as well and diffusion in "
+        f"the solid **{(RADIUS / radius) ** 2:.2g} times** as fast (particles of {radius:.2g} um in radius in "
+        f"place of {RADIUS:g}) the cell gives **{reached:.0f} mAh/g** at 0.5C"
     )
+    if reached < REACHABLE * paper.CAPACITY:
+        text += (
+            f", still not the published {paper.CAPACITY:g}. What stays are the electrons (0.85 S/m over 1 mm) "
+            "and the lithium electrode at 28.5 mA/cm2; neither was varied"
+        )
+    return text + ". None of this is claimed to be so: it is what the published numbers ask for."
 
 
 def _imaged(context: Context, found: Findings, by_rate: Cycle, carried: Cycle, radius: float) -> None:
@@ -369,7 +375,7 @@ def _imaged(context: Context, found: Findings, by_rate: Cycle, carried: Cycle, r
         size = {"electrode.particle_radius_um": radius}
         by_rate = run_cycle(by_rate.rate, 1.0, context.folder, False, wide)
         carried = run_cycle(paper.RATE, carried.factor, context.folder, False, wide | size)
-    name = "0.5C, transport that the capacity needs"
+    name = "0.5C, better electrolyte, finer particles"
     cycles = {f"{by_rate.rate:.3g}C, transport as published": by_rate, name: carried}
     found.tables += [image_table(cycles, line), line_table(line), energy_table()]
     found.pictures += [
@@ -430,7 +436,7 @@ def _lithium_table(by_rate: Cycle, by_factor: Cycle, carried: Cycle) -> Table:
         for name, values in (
             ("published", published), (f"{by_rate.rate:.3g}C", getattr(by_rate, state)),
             (f"0.5C, electrolyte x {by_factor.factor:.3g}", getattr(by_factor, state)),
-            ("0.5C, transport that the capacity needs", getattr(carried, state)),
+            ("0.5C, better electrolyte, finer particles", getattr(carried, state)),
         ):  # fmt: skip
             values = np.asarray(values, dtype=float)
             rows.append([state, name, *values, values[0] - values[1], values[1] - values[2]])
