@@ -355,14 +355,14 @@ def _needs(radius: float, carried: Cycle, cell: Cell) -> str:
     """What better transport in both phases comes to at the nominal rate."""
     reached = carried.capacities[1] / cell.mass
     text = (
-        f"With an electrolyte that diffuses and conducts **{carried.factor:.3g} times** as well and diffusion in "
-        f"the solid **{(RADIUS / radius) ** 2:.2g} times** as fast (particles of {radius:.2g} um in radius in "
-        f"place of {RADIUS:g}) the cell gives **{reached:.0f} mAh/g** at 0.5C"
+        f"With an electrolyte that diffuses and conducts **{carried.factor:.3g} times** as well and "
+        f"diffusion in the solid **{(RADIUS / radius) ** 2:.2g} times** as fast (particles of "
+        f"{radius:.2g} um in radius in place of {RADIUS:g}) the cell gives **{reached:.0f} mAh/g** at 0.5C"
     )
     if reached < REACHABLE * paper.CAPACITY:
         text += (
-            f", still not the published {paper.CAPACITY:g}. What stays are the electrons (0.85 S/m over 1 mm) "
-            "and the lithium electrode at 28.5 mA/cm2; neither was varied"
+            f", still not the published {paper.CAPACITY:g}. What stays are the electrons (0.85 S/m "
+            "over 1 mm) and the lithium electrode at 28.5 mA/cm2; neither was varied"
         )
     return text + ". None of this is claimed to be so: it is what the published numbers ask for."
 
