@@ -16,6 +16,10 @@ from lithoscape.validation.study import Context, Table
 CYCLE = "0.8C"
 ALL = ["diffusion_potential", "exchange_current", "electrolyte_diffusivity", "electrolyte_conductivity"]
 
+ELECTROLYTES = {"Nyman": "Nyman2008", "Landesfeind": "Landesfeind2019_EC_EMC_3_7"}
+OWN = ELECTROLYTES["Nyman"]
+"""Of the scenario as it stands."""
+
 
 def switches(model: Model) -> dict[str, dict[str, Any]]:
     """Name -> changes of the scenario, the whole model first."""
@@ -30,12 +34,16 @@ def switches(model: Model) -> dict[str, dict[str, Any]]:
     }
     if graded in model.changes:
         listed["D_s constant"] = {"materials.ablate": ["solid_diffusivity"]}
+        listed["D_s falls as it rose"] = {graded: -model.changes[graded]}
     else:
         listed["D_s tenfold lower when empty"] = {graded: 1.0}
         listed["D_s tenfold lower when full"] = {graded: -1.0}
     listed["laws beyond their range"] = {"materials.clamped": False}
     listed["salt precipitates at 3 mol/l"] = {"materials.solubility_mol_m3": 3000}
+    electrolyte = "Landesfeind" if model.changes.get("materials.electrolyte", OWN) == OWN else "Nyman"
+    listed[f"electrolyte of {electrolyte}"] = {"materials.electrolyte": ELECTROLYTES[electrolyte]}
     listed["crack closed (1D)"] = {"geometry.crack.transport": 1e-6}
+    listed["crack open"] = {"geometry.crack.transport": 1.0}
     return listed
 
 

@@ -91,7 +91,7 @@ def thicknesses(context: Context, found: Findings) -> None:
         late = "" if isinstance(value, str) else f"{published / value:.2g}"
         rows.append([f"{thick} um below {thin} um", porosity, value, published, late])
     slow = _discharged(context, 140, "low", 0.1)
-    kept = {0.1: slow, **got[140, "low"]}
+    kept = dict(sorted({0.1: slow, **got[140, "low"]}.items()))  # the crossings have added rates at its end
     found.values["kept_80"] = kept_up_to(list(kept), [c / slow for c in kept.values()], 0.8)
     head = ["", "porosity", "beyond, here [C]", "beyond, published [C]", "published over here"]
     note = (

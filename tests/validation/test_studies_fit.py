@@ -143,7 +143,7 @@ def test_the_page(summary, case, tmp_path: Path) -> None:
     assert cells["combinations"][:3] == ["1 of 7", "2 of 7", "3 of 7"]
     assert cells["measured"][:3] == ["2", "7", "9"]
     assert dict(numbers.rows)["of these short of some of the data"] == 2
-    assert times.timing and dict(times.rows)["whole fit, all runs [min]"] == 3.0
+    assert times.timing and dict(times.rows)["runs that were timed, together [min]"] == 3.0
     assert found.pictures[0].file.read_bytes().startswith(b"\x89PNG")
 
 
