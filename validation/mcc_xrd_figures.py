@@ -177,5 +177,5 @@ def bars(found: dict[str, Any], file: Path) -> Path:
         axis.grid(alpha=0.25, axis="x")
     axes[0].set_yticks(place, list(known))
     axes[0].invert_yaxis()
-    axes[1].legend(loc="lower right", fontsize=8)
+    axes[1].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=8)
     return saved(figure, file)
