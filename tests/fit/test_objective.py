@@ -133,6 +133,12 @@ def test_values_beyond_a_record_are_continuous() -> None:
     assert far[1] == pytest.approx(reached[1] + 0.5 * PENALTY)
 
 
+def test_a_record_that_ends_early_never_makes_up_for_a_difference() -> None:
+    one = measure([1.0, 2.0], 0.1)
+    low = one.residual(Prediction(np.array([1.0, 1.0]), np.array([0.0, 0.5])), 0.0)
+    np.testing.assert_allclose(low, [0.0, -10 - 0.5 * PENALTY])
+
+
 def test_other_processes_give_the_same(tmp_path) -> None:
     """A class made here is sent by value; a failure there is a failure here."""
 
@@ -154,6 +160,9 @@ def test_other_processes_give_the_same(tmp_path) -> None:
     with workers(2, Store(tmp_path)) as work:
         there = work(tasks, done.append)
     assert sorted(done) == [0, 0, 1, 1, 2, 2]
+    assert all("wall_time_s" in record.attrs for record in (*here, *there))
+    for record in (*here, *there):
+        del record.attrs["wall_time_s"]  # all that may differ
     assert all(a.identical(b) for a, b in zip(here, there, strict=True))
     assert here[2].attrs["status"] == "failed"
     assert len(Store(tmp_path)) == 3

@@ -105,10 +105,12 @@ class Measurement:
     def residual(self, prediction: Prediction, distance: float) -> np.ndarray:
         """(predicted - measured) / sigma, shape (n,).
 
-        Values held beyond a record's end get :data:`PENALTY` times the shortfall on top, which is continuous
-        in the parameters. What is not predicted at all counts PENALTY sqrt(1 + ``distance``^2), ``distance``
-        being that from the start of the fit: smooth, and downhill towards parameters that work. Where
-        simulations begin to fail, or a feature begins to be missing, the residual jumps to it.
+        Values held beyond a record's end get :data:`PENALTY` times the shortfall on top, away from zero, so
+        that it never makes up for a difference; chi2 stays continuous in the parameters. What is not
+        predicted at all counts PENALTY sqrt(1 + ``distance``^2), ``distance`` being that from the start of
+        the fit: smooth, and downhill towards parameters that work. Where simulations begin to fail, or a
+        feature begins to be missing, the residual jumps to it.
         """
-        found = (prediction.values - self.values) / self.sigma + PENALTY * prediction.shortfall
+        found = (prediction.values - self.values) / self.sigma
+        found = np.copysign(np.abs(found) + PENALTY * prediction.shortfall, found)
         return np.where(np.isnan(prediction.values), PENALTY * np.sqrt(1 + distance**2), found)
