@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from lithoscape.errors import InputError
-from lithoscape.scenario.validate import data_folder, find_cases, validate_case
 from lithoscape.validation import Findings, Result, load_case
 from lithoscape.validation.cases import Pin, parse_case
 from lithoscape.validation.drift import drifted, pinned, write_drift
@@ -31,10 +30,8 @@ def result(**values) -> Result:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(json.loads(DRIFT.read_text(encoding="utf-8"))))
-def test_pinned_numbers_have_not_drifted(name: str, tmp_path: Path) -> None:
-    (file,) = find_cases([name], CASES)
-    done = validate_case(file, tmp_path, quick=True, data=data_folder())
-    assert drifted(DRIFT, done) == []
+def test_pinned_numbers_have_not_drifted(name: str, quick) -> None:
+    assert drifted(DRIFT, quick(name)) == []
 
 
 def test_every_number_has_its_pin_and_the_same_reason() -> None:

@@ -155,11 +155,8 @@ def test_lithium_goes_through_photons_and_back() -> None:
 
 
 @pytest.mark.slow
-def test_the_quick_variant(tmp_path: Path) -> None:
-    from lithoscape.scenario.validate import find_cases, validate_case
-
-    (case,) = find_cases(["compton_nmc811"], FOLDER)
-    rows = {row.id: row for row in validate_case(case, tmp_path, quick=True).rows}
+def test_the_quick_variant(quick) -> None:
+    rows = {row.id: row for row in quick("compton_nmc811").rows}
     assert rows["eff_through_r1"].verdict == "met"
     assert rows["rate_of_swing"].simulated == pytest.approx(0.0189, abs=0.001)
     assert rows["order_charged"].simulated == "3 > 2 > 1"

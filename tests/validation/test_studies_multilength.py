@@ -86,11 +86,8 @@ def test_what_is_missing_says_why() -> None:
 
 
 @pytest.mark.slow
-def test_the_quick_variant(tmp_path: Path) -> None:
-    from lithoscape.scenario.validate import find_cases, validate_case
-
-    (case,) = find_cases(["multilength_nmc811"], FOLDER)
-    result = validate_case(case, tmp_path, quick=True)
+def test_the_quick_variant(quick) -> None:
+    result = quick("multilength_nmc811")
     rows = {row.id: row for row in result.rows}
     assert rows["order_high_homogenised"].verdict == "met"
     # at high porosity salt lasts, and the homogenised electrode delivers what the resolved one does
