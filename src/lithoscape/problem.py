@@ -92,6 +92,10 @@ class Assembly(Protocol):
     def tangent(self) -> list[np.ndarray]:
         """dF/du at ``entries``."""
 
+    @property
+    def proportional(self) -> bool:
+        """Whether everything stored is proportional to the unknowns."""
+
     def mass(self) -> list[np.ndarray]:
         """dq/du at ``mass_entries``."""
 

@@ -194,6 +194,11 @@ class ResolvedAssembly:
         last = np.array([(by_i * columns[2] + area * by_n).sum()])
         return [*out, by_i * columns[0], by_i * columns[1], last]
 
+    @property
+    def proportional(self) -> bool:
+        """Whether everything stored is proportional to the unknowns: no salt precipitates."""
+        return self.cell.electrolyte.precipitate is None
+
     def mass(self) -> list[np.ndarray]:
         """dq/du at ``mass_entries``."""
         out = [self.salt * (1.0 + self._precipitate()[1]), *self.lithium]

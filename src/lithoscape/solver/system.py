@@ -413,8 +413,10 @@ class _OwnRows:
         ]
 
     def steepest_storage(self) -> float:
-        """Largest scaled dq/du u at the current fields."""
+        """Largest scaled dq/du u at the current fields, of storage that is not proportional to u."""
         largest = 0.0
+        if self.assembly.proportional:
+            return largest
         for (i, j, _, cols, keep), data in zip(
             self._blocks[self._steady :], self.assembly.mass(), strict=True
         ):
